@@ -1,0 +1,30 @@
+package system_test
+
+import (
+	"testing"
+
+	"github.com/catalyst-panel/catalyst/agent/system"
+)
+
+func TestInfo(t *testing.T) {
+	t.Parallel()
+	info := system.Info(t.Context(), t.TempDir())
+	if info.GetOs() == "" || info.GetArch() == "" || info.GetHostname() == "" || info.GetKernel() == "" {
+		t.Errorf("a name is missing: %v", info)
+	}
+	if info.GetCpuCount() < 1 || info.GetMemory() <= 0 || info.GetDisk() <= 0 {
+		t.Errorf("a size is missing: %v", info)
+	}
+}
+
+func TestSample(t *testing.T) {
+	t.Parallel()
+	s := system.NewSampler(t.TempDir())
+	first := s.Sample(t.Context())
+	if first.GetMemoryBytes() <= 0 || first.GetMemoryBytes() > first.GetMemoryLimit() || first.GetProcesses() < 1 || first.GetUptimeMs() <= 0 {
+		t.Errorf("implausible sample: %v", first)
+	}
+	if again := s.Sample(t.Context()); again != first {
+		t.Error("a second reading within a second was made")
+	}
+}
