@@ -6,7 +6,7 @@ package main
 
 //go:generate protoc --proto_path=agent/protocol --go_out=agent/protocol --go_opt=paths=source_relative --connect-go_out=agent/protocol --connect-go_opt=paths=source_relative,package_suffix= agent.proto
 //go:generate go run -mod=mod ./ent/entc.go
-//go:generate go tool gqlgen generate
+//go:generate go run github.com/99designs/gqlgen generate
 
 import (
 	_ "connectrpc.com/connect/cmd/protoc-gen-connect-go"
