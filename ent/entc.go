@@ -6,7 +6,12 @@
 package main
 
 import (
+	"fmt"
+	goast "go/ast"
+	"go/parser"
+	"go/token"
 	"log"
+	"path/filepath"
 	"strings"
 
 	"entgo.io/contrib/entgql"
@@ -17,6 +22,7 @@ import (
 
 func main() {
 	graphql, err := entgql.NewExtension(
+		entgql.WithTemplates(templates()...), // before WithWhereInputs, which adds one
 		entgql.WithSchemaGenerator(),
 		entgql.WithSchemaPath("schema/ent.graphql"),
 		entgql.WithConfigPath("gqlgen.yml"),
@@ -24,7 +30,6 @@ func main() {
 		entgql.WithNodeDescriptor(false),
 		entgql.WithWhereInputs(true),
 		entgql.WithSchemaHook(describe, tighten, renameKeys, closeFilters),
-		entgql.WithTemplates(templates()...),
 	)
 	if err != nil {
 		log.Fatalf("configure the GraphQL extension: %v", err)
@@ -107,11 +112,73 @@ func describe(g *gen.Graph, s *ast.Schema) error {
 			}
 		}
 	}
+	docs, err := kindComments("internal/kind")
+	if err != nil {
+		return err
+	}
 	for _, def := range s.Types {
 		describeConnection(def)
 		describeArguments(def)
+		describeEnum(def, docs)
 	}
 	return nil
+}
+
+// kindComments returns the comments of the enumerations' types and values ("ServerState", "ServerStateStopped"), so
+// that they are written once.
+func kindComments(dir string) (map[string]string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	docs := map[string]string{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		goast.Inspect(file, func(n goast.Node) bool {
+			switch n := n.(type) {
+			case *goast.GenDecl:
+				if t, ok := n.Specs[0].(*goast.TypeSpec); ok {
+					docs[t.Name.Name] = sentence(n.Doc.Text(), t.Name.Name)
+				}
+			case *goast.ValueSpec:
+				if lit, ok := n.Values[0].(*goast.BasicLit); ok && n.Type != nil {
+					docs[fmt.Sprint(n.Type)+"."+strings.Trim(lit.Value, `"`)] = sentence(n.Doc.Text(), n.Names[0].Name)
+				}
+				return false
+			}
+			return true
+		})
+	}
+	return docs, nil
+}
+
+// sentence turns a Go comment that begins with a name into a sentence of its own.
+func sentence(doc, name string) string {
+	text := strings.Join(strings.Fields(doc), " ")
+	text = strings.TrimPrefix(text, name+" ")
+	text = strings.TrimPrefix(text, "is ")
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// describeEnum gives an enumeration and its values the comments that they have in package kind.
+func describeEnum(def *ast.Definition, docs map[string]string) {
+	if def.Kind != ast.Enum || docs[def.Name] == "" {
+		return
+	}
+	def.Description = docs[def.Name]
+	for _, v := range def.EnumValues {
+		v.Description = docs[def.Name+"."+v.Name]
+		if v.Description == "" {
+			words := strings.ReplaceAll(strings.ToLower(v.Name), "_", " ")
+			v.Description = strings.ToUpper(words[:1]) + words[1:] + "."
+		}
+	}
 }
 
 // describeConnection describes the fields that every connection, edge and order has.
@@ -182,6 +249,8 @@ func tighten(g *gen.Graph, s *ast.Schema) error {
 		}
 	}
 	delete(s.Types, "Cursor")
+	// Scalars are declared once, in schema/scalars.graphql.
+	delete(s.Types, "Time")
 	for _, node := range g.Nodes {
 		def := s.Types[graphName(node)]
 		if def == nil {

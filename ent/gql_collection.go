@@ -219,6 +219,9 @@ func newAlertPaginateArgs(rv map[string]any) *alertPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*AlertWhereInput); ok {
+		args.opts = append(args.opts, WithAlertFilter(v.Filter))
+	}
 	return args
 }
 
@@ -295,7 +298,7 @@ func (_q *AlertRuleQuery) collectField(ctx context.Context, oneNode bool, opCtx 
 				path  = append(path, alias)
 				query = (&WebhookClient{config: _q.config}).Query()
 			)
-			args := newWebhookPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newWebhookPaginateArgs(fieldArgs(ctx, new(WebhookWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -388,7 +391,7 @@ func (_q *AlertRuleQuery) collectField(ctx context.Context, oneNode bool, opCtx 
 				path  = append(path, alias)
 				query = (&AlertClient{config: _q.config}).Query()
 			)
-			args := newAlertPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newAlertPaginateArgs(fieldArgs(ctx, new(AlertWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -577,6 +580,9 @@ func newAlertRulePaginateArgs(rv map[string]any) *alertrulePaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*AlertRuleWhereInput); ok {
+		args.opts = append(args.opts, WithAlertRuleFilter(v.Filter))
+	}
 	return args
 }
 
@@ -723,6 +729,9 @@ func newAllocationPaginateArgs(rv map[string]any) *allocationPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*AllocationWhereInput); ok {
+		args.opts = append(args.opts, WithAllocationFilter(v.Filter))
+	}
 	return args
 }
 
@@ -858,6 +867,9 @@ func newApiKeyPaginateArgs(rv map[string]any) *apikeyPaginateArgs {
 				args.opts = append(args.opts, WithApiKeyOrder(v))
 			}
 		}
+	}
+	if v, ok := rv[whereField].(*ApiKeyWhereInput); ok {
+		args.opts = append(args.opts, WithApiKeyFilter(v.Filter))
 	}
 	return args
 }
@@ -1014,6 +1026,9 @@ func newAuditLogPaginateArgs(rv map[string]any) *auditlogPaginateArgs {
 				args.opts = append(args.opts, WithAuditLogOrder(v))
 			}
 		}
+	}
+	if v, ok := rv[whereField].(*AuditLogWhereInput); ok {
+		args.opts = append(args.opts, WithAuditLogFilter(v.Filter))
 	}
 	return args
 }
@@ -1226,6 +1241,9 @@ func newBackupPaginateArgs(rv map[string]any) *backupPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*BackupWhereInput); ok {
+		args.opts = append(args.opts, WithBackupFilter(v.Filter))
+	}
 	return args
 }
 
@@ -1331,6 +1349,9 @@ func newBackupStoragePaginateArgs(rv map[string]any) *backupstoragePaginateArgs 
 				args.opts = append(args.opts, WithBackupStorageOrder(v))
 			}
 		}
+	}
+	if v, ok := rv[whereField].(*BackupStorageWhereInput); ok {
+		args.opts = append(args.opts, WithBackupStorageFilter(v.Filter))
 	}
 	return args
 }
@@ -1447,6 +1468,9 @@ func newEnrolmentTokenPaginateArgs(rv map[string]any) *enrolmenttokenPaginateArg
 				args.opts = append(args.opts, WithEnrolmentTokenOrder(v))
 			}
 		}
+	}
+	if v, ok := rv[whereField].(*EnrolmentTokenWhereInput); ok {
+		args.opts = append(args.opts, WithEnrolmentTokenFilter(v.Filter))
 	}
 	return args
 }
@@ -1589,6 +1613,9 @@ func newInvitePaginateArgs(rv map[string]any) *invitePaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*InviteWhereInput); ok {
+		args.opts = append(args.opts, WithInviteFilter(v.Filter))
+	}
 	return args
 }
 
@@ -1620,7 +1647,7 @@ func (_q *LocationQuery) collectField(ctx context.Context, oneNode bool, opCtx *
 				path  = append(path, alias)
 				query = (&NodeClient{config: _q.config}).Query()
 			)
-			args := newHostNodePaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newHostNodePaginateArgs(fieldArgs(ctx, new(HostNodeWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -1779,6 +1806,9 @@ func newLocationPaginateArgs(rv map[string]any) *locationPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*LocationWhereInput); ok {
+		args.opts = append(args.opts, WithLocationFilter(v.Filter))
+	}
 	return args
 }
 
@@ -1825,7 +1855,7 @@ func (_q *NodeQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				path  = append(path, alias)
 				query = (&ServerClient{config: _q.config}).Query()
 			)
-			args := newServerPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newServerPaginateArgs(fieldArgs(ctx, new(ServerWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -1914,7 +1944,7 @@ func (_q *NodeQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				path  = append(path, alias)
 				query = (&AllocationClient{config: _q.config}).Query()
 			)
-			args := newAllocationPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newAllocationPaginateArgs(fieldArgs(ctx, new(AllocationWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -2118,6 +2148,9 @@ func newHostNodePaginateArgs(rv map[string]any) *hostnodePaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*HostNodeWhereInput); ok {
+		args.opts = append(args.opts, WithHostNodeFilter(v.Filter))
+	}
 	return args
 }
 
@@ -2149,7 +2182,7 @@ func (_q *RoleQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				path  = append(path, alias)
 				query = (&UserClient{config: _q.config}).Query()
 			)
-			args := newUserPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newUserPaginateArgs(fieldArgs(ctx, new(UserWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -2322,6 +2355,9 @@ func newRolePaginateArgs(rv map[string]any) *rolePaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*RoleWhereInput); ok {
+		args.opts = append(args.opts, WithRoleFilter(v.Filter))
+	}
 	return args
 }
 
@@ -2383,7 +2419,7 @@ func (_q *ScheduledTaskQuery) collectField(ctx context.Context, oneNode bool, op
 				path  = append(path, alias)
 				query = (&TaskRunClient{config: _q.config}).Query()
 			)
-			args := newTaskRunPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newTaskRunPaginateArgs(fieldArgs(ctx, new(TaskRunWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -2587,6 +2623,9 @@ func newTaskPaginateArgs(rv map[string]any) *taskPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*TaskWhereInput); ok {
+		args.opts = append(args.opts, WithTaskFilter(v.Filter))
+	}
 	return args
 }
 
@@ -2663,7 +2702,7 @@ func (_q *ServerQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				path  = append(path, alias)
 				query = (&AllocationClient{config: _q.config}).Query()
 			)
-			args := newAllocationPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newAllocationPaginateArgs(fieldArgs(ctx, new(AllocationWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -2752,7 +2791,7 @@ func (_q *ServerQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				path  = append(path, alias)
 				query = (&ServerAccessClient{config: _q.config}).Query()
 			)
-			args := newServerAccessPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newServerAccessPaginateArgs(fieldArgs(ctx, new(ServerAccessWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -2841,7 +2880,7 @@ func (_q *ServerQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				path  = append(path, alias)
 				query = (&InviteClient{config: _q.config}).Query()
 			)
-			args := newInvitePaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newInvitePaginateArgs(fieldArgs(ctx, new(InviteWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -2930,7 +2969,7 @@ func (_q *ServerQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				path  = append(path, alias)
 				query = (&BackupClient{config: _q.config}).Query()
 			)
-			args := newBackupPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newBackupPaginateArgs(fieldArgs(ctx, new(BackupWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -3019,7 +3058,7 @@ func (_q *ServerQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				path  = append(path, alias)
 				query = (&ScheduledTaskClient{config: _q.config}).Query()
 			)
-			args := newTaskPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newTaskPaginateArgs(fieldArgs(ctx, new(TaskWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -3108,7 +3147,7 @@ func (_q *ServerQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				path  = append(path, alias)
 				query = (&TransferClient{config: _q.config}).Query()
 			)
-			args := newTransferPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newTransferPaginateArgs(fieldArgs(ctx, new(TransferWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -3197,7 +3236,7 @@ func (_q *ServerQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				path  = append(path, alias)
 				query = (&AlertClient{config: _q.config}).Query()
 			)
-			args := newAlertPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newAlertPaginateArgs(fieldArgs(ctx, new(AlertWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -3476,6 +3515,9 @@ func newServerPaginateArgs(rv map[string]any) *serverPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*ServerWhereInput); ok {
+		args.opts = append(args.opts, WithServerFilter(v.Filter))
+	}
 	return args
 }
 
@@ -3601,6 +3643,9 @@ func newServerAccessPaginateArgs(rv map[string]any) *serveraccessPaginateArgs {
 				args.opts = append(args.opts, WithServerAccessOrder(v))
 			}
 		}
+	}
+	if v, ok := rv[whereField].(*ServerAccessWhereInput); ok {
+		args.opts = append(args.opts, WithServerAccessFilter(v.Filter))
 	}
 	return args
 }
@@ -3733,6 +3778,9 @@ func newSessionPaginateArgs(rv map[string]any) *sessionPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*SessionWhereInput); ok {
+		args.opts = append(args.opts, WithSessionFilter(v.Filter))
+	}
 	return args
 }
 
@@ -3828,6 +3876,9 @@ func newSettingPaginateArgs(rv map[string]any) *settingPaginateArgs {
 				args.opts = append(args.opts, WithSettingOrder(v))
 			}
 		}
+	}
+	if v, ok := rv[whereField].(*SettingWhereInput); ok {
+		args.opts = append(args.opts, WithSettingFilter(v.Filter))
 	}
 	return args
 }
@@ -3954,6 +4005,9 @@ func newSshKeyPaginateArgs(rv map[string]any) *sshkeyPaginateArgs {
 				args.opts = append(args.opts, WithSshKeyOrder(v))
 			}
 		}
+	}
+	if v, ok := rv[whereField].(*SshKeyWhereInput); ok {
+		args.opts = append(args.opts, WithSshKeyFilter(v.Filter))
 	}
 	return args
 }
@@ -4091,6 +4145,9 @@ func newTaskRunPaginateArgs(rv map[string]any) *taskrunPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*TaskRunWhereInput); ok {
+		args.opts = append(args.opts, WithTaskRunFilter(v.Filter))
+	}
 	return args
 }
 
@@ -4122,7 +4179,7 @@ func (_q *TemplateQuery) collectField(ctx context.Context, oneNode bool, opCtx *
 				path  = append(path, alias)
 				query = (&ServerClient{config: _q.config}).Query()
 			)
-			args := newServerPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newServerPaginateArgs(fieldArgs(ctx, new(ServerWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -4411,6 +4468,9 @@ func newTemplatePaginateArgs(rv map[string]any) *templatePaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*TemplateWhereInput); ok {
+		args.opts = append(args.opts, WithTemplateFilter(v.Filter))
+	}
 	return args
 }
 
@@ -4612,6 +4672,9 @@ func newTransferPaginateArgs(rv map[string]any) *transferPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*TransferWhereInput); ok {
+		args.opts = append(args.opts, WithTransferFilter(v.Filter))
+	}
 	return args
 }
 
@@ -4643,7 +4706,7 @@ func (_q *UserQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				path  = append(path, alias)
 				query = (&RoleClient{config: _q.config}).Query()
 			)
-			args := newRolePaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newRolePaginateArgs(fieldArgs(ctx, new(RoleWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -4736,7 +4799,7 @@ func (_q *UserQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				path  = append(path, alias)
 				query = (&ServerClient{config: _q.config}).Query()
 			)
-			args := newServerPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newServerPaginateArgs(fieldArgs(ctx, new(ServerWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -4825,7 +4888,7 @@ func (_q *UserQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				path  = append(path, alias)
 				query = (&ServerAccessClient{config: _q.config}).Query()
 			)
-			args := newServerAccessPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newServerAccessPaginateArgs(fieldArgs(ctx, new(ServerAccessWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -4914,7 +4977,7 @@ func (_q *UserQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				path  = append(path, alias)
 				query = (&ApiKeyClient{config: _q.config}).Query()
 			)
-			args := newApiKeyPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newApiKeyPaginateArgs(fieldArgs(ctx, new(ApiKeyWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -5003,7 +5066,7 @@ func (_q *UserQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				path  = append(path, alias)
 				query = (&SshKeyClient{config: _q.config}).Query()
 			)
-			args := newSshKeyPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newSshKeyPaginateArgs(fieldArgs(ctx, new(SshKeyWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -5092,7 +5155,7 @@ func (_q *UserQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				path  = append(path, alias)
 				query = (&SessionClient{config: _q.config}).Query()
 			)
-			args := newSessionPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newSessionPaginateArgs(fieldArgs(ctx, new(SessionWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -5281,6 +5344,9 @@ func newUserPaginateArgs(rv map[string]any) *userPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*UserWhereInput); ok {
+		args.opts = append(args.opts, WithUserFilter(v.Filter))
+	}
 	return args
 }
 
@@ -5327,7 +5393,7 @@ func (_q *WebhookQuery) collectField(ctx context.Context, oneNode bool, opCtx *g
 				path  = append(path, alias)
 				query = (&WebhookDeliveryClient{config: _q.config}).Query()
 			)
-			args := newWebhookDeliveryPaginateArgs(fieldArgs(ctx, nil, path...))
+			args := newWebhookDeliveryPaginateArgs(fieldArgs(ctx, new(WebhookDeliveryWhereInput), path...))
 			if err := validateFirstLast(args.first, args.last); err != nil {
 				return fmt.Errorf("validate first and last in path %q: %w", path, err)
 			}
@@ -5501,6 +5567,9 @@ func newWebhookPaginateArgs(rv map[string]any) *webhookPaginateArgs {
 			}
 		}
 	}
+	if v, ok := rv[whereField].(*WebhookWhereInput); ok {
+		args.opts = append(args.opts, WithWebhookFilter(v.Filter))
+	}
 	return args
 }
 
@@ -5651,6 +5720,9 @@ func newWebhookDeliveryPaginateArgs(rv map[string]any) *webhookdeliveryPaginateA
 				args.opts = append(args.opts, WithWebhookDeliveryOrder(v))
 			}
 		}
+	}
+	if v, ok := rv[whereField].(*WebhookDeliveryWhereInput); ok {
+		args.opts = append(args.opts, WithWebhookDeliveryFilter(v.Filter))
 	}
 	return args
 }

@@ -65,10 +65,11 @@ func (_m *AlertRule) CreatedBy(ctx context.Context) (*User, error) {
 }
 
 func (_m *AlertRule) Webhooks(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *WebhookOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *WebhookOrder, where *WebhookWhereInput,
 ) (*WebhookConnection, error) {
 	opts := []WebhookPaginateOption{
 		WithWebhookOrder(orderBy),
+		WithWebhookFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[3][alias]
@@ -85,10 +86,11 @@ func (_m *AlertRule) Webhooks(
 }
 
 func (_m *AlertRule) Alerts(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *AlertOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *AlertOrder, where *AlertWhereInput,
 ) (*AlertConnection, error) {
 	opts := []AlertPaginateOption{
 		WithAlertOrder(orderBy),
+		WithAlertFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[4][alias]
@@ -193,10 +195,11 @@ func (_m *Invite) CreatedBy(ctx context.Context) (*User, error) {
 }
 
 func (_m *Location) Nodes(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *HostNodeOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *HostNodeOrder, where *HostNodeWhereInput,
 ) (*HostNodeConnection, error) {
 	opts := []HostNodePaginateOption{
 		WithHostNodeOrder(orderBy),
+		WithHostNodeFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[0][alias]
@@ -221,10 +224,11 @@ func (_m *Node) Location(ctx context.Context) (*Location, error) {
 }
 
 func (_m *Node) Servers(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerOrder, where *ServerWhereInput,
 ) (*ServerConnection, error) {
 	opts := []ServerPaginateOption{
 		WithServerOrder(orderBy),
+		WithServerFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[1][alias]
@@ -241,10 +245,11 @@ func (_m *Node) Servers(
 }
 
 func (_m *Node) Allocations(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *AllocationOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *AllocationOrder, where *AllocationWhereInput,
 ) (*AllocationConnection, error) {
 	opts := []AllocationPaginateOption{
 		WithAllocationOrder(orderBy),
+		WithAllocationFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[2][alias]
@@ -261,10 +266,11 @@ func (_m *Node) Allocations(
 }
 
 func (_m *Role) Users(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *UserOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *UserOrder, where *UserWhereInput,
 ) (*UserConnection, error) {
 	opts := []UserPaginateOption{
 		WithUserOrder(orderBy),
+		WithUserFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[0][alias]
@@ -297,10 +303,11 @@ func (_m *ScheduledTask) Author(ctx context.Context) (*User, error) {
 }
 
 func (_m *ScheduledTask) Runs(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *TaskRunOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *TaskRunOrder, where *TaskRunWhereInput,
 ) (*TaskRunConnection, error) {
 	opts := []TaskRunPaginateOption{
 		WithTaskRunOrder(orderBy),
+		WithTaskRunFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[2][alias]
@@ -341,10 +348,11 @@ func (_m *Server) Template(ctx context.Context) (*Template, error) {
 }
 
 func (_m *Server) Allocations(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *AllocationOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *AllocationOrder, where *AllocationWhereInput,
 ) (*AllocationConnection, error) {
 	opts := []AllocationPaginateOption{
 		WithAllocationOrder(orderBy),
+		WithAllocationFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[3][alias]
@@ -361,10 +369,11 @@ func (_m *Server) Allocations(
 }
 
 func (_m *Server) Accesses(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerAccessOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerAccessOrder, where *ServerAccessWhereInput,
 ) (*ServerAccessConnection, error) {
 	opts := []ServerAccessPaginateOption{
 		WithServerAccessOrder(orderBy),
+		WithServerAccessFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[4][alias]
@@ -381,10 +390,11 @@ func (_m *Server) Accesses(
 }
 
 func (_m *Server) Invites(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *InviteOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *InviteOrder, where *InviteWhereInput,
 ) (*InviteConnection, error) {
 	opts := []InvitePaginateOption{
 		WithInviteOrder(orderBy),
+		WithInviteFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[5][alias]
@@ -401,10 +411,11 @@ func (_m *Server) Invites(
 }
 
 func (_m *Server) Backups(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *BackupOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *BackupOrder, where *BackupWhereInput,
 ) (*BackupConnection, error) {
 	opts := []BackupPaginateOption{
 		WithBackupOrder(orderBy),
+		WithBackupFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[6][alias]
@@ -421,10 +432,11 @@ func (_m *Server) Backups(
 }
 
 func (_m *Server) Tasks(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *TaskOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *TaskOrder, where *TaskWhereInput,
 ) (*TaskConnection, error) {
 	opts := []TaskPaginateOption{
 		WithTaskOrder(orderBy),
+		WithTaskFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[7][alias]
@@ -441,10 +453,11 @@ func (_m *Server) Tasks(
 }
 
 func (_m *Server) Transfers(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *TransferOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *TransferOrder, where *TransferWhereInput,
 ) (*TransferConnection, error) {
 	opts := []TransferPaginateOption{
 		WithTransferOrder(orderBy),
+		WithTransferFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[8][alias]
@@ -461,10 +474,11 @@ func (_m *Server) Transfers(
 }
 
 func (_m *Server) Alerts(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *AlertOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *AlertOrder, where *AlertWhereInput,
 ) (*AlertConnection, error) {
 	opts := []AlertPaginateOption{
 		WithAlertOrder(orderBy),
+		WithAlertFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[9][alias]
@@ -521,10 +535,11 @@ func (_m *TaskRun) Task(ctx context.Context) (*ScheduledTask, error) {
 }
 
 func (_m *Template) Servers(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerOrder, where *ServerWhereInput,
 ) (*ServerConnection, error) {
 	opts := []ServerPaginateOption{
 		WithServerOrder(orderBy),
+		WithServerFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[0][alias]
@@ -581,10 +596,11 @@ func (_m *Transfer) RequestedBy(ctx context.Context) (*User, error) {
 }
 
 func (_m *User) Roles(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *RoleOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *RoleOrder, where *RoleWhereInput,
 ) (*RoleConnection, error) {
 	opts := []RolePaginateOption{
 		WithRoleOrder(orderBy),
+		WithRoleFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[0][alias]
@@ -601,10 +617,11 @@ func (_m *User) Roles(
 }
 
 func (_m *User) Servers(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerOrder, where *ServerWhereInput,
 ) (*ServerConnection, error) {
 	opts := []ServerPaginateOption{
 		WithServerOrder(orderBy),
+		WithServerFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[1][alias]
@@ -621,10 +638,11 @@ func (_m *User) Servers(
 }
 
 func (_m *User) ServerAccesses(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerAccessOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ServerAccessOrder, where *ServerAccessWhereInput,
 ) (*ServerAccessConnection, error) {
 	opts := []ServerAccessPaginateOption{
 		WithServerAccessOrder(orderBy),
+		WithServerAccessFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[2][alias]
@@ -641,10 +659,11 @@ func (_m *User) ServerAccesses(
 }
 
 func (_m *User) APIKeys(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ApiKeyOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ApiKeyOrder, where *ApiKeyWhereInput,
 ) (*ApiKeyConnection, error) {
 	opts := []ApiKeyPaginateOption{
 		WithApiKeyOrder(orderBy),
+		WithApiKeyFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[3][alias]
@@ -661,10 +680,11 @@ func (_m *User) APIKeys(
 }
 
 func (_m *User) SSHKeys(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *SshKeyOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *SshKeyOrder, where *SshKeyWhereInput,
 ) (*SshKeyConnection, error) {
 	opts := []SshKeyPaginateOption{
 		WithSshKeyOrder(orderBy),
+		WithSshKeyFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[4][alias]
@@ -681,10 +701,11 @@ func (_m *User) SSHKeys(
 }
 
 func (_m *User) Sessions(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *SessionOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *SessionOrder, where *SessionWhereInput,
 ) (*SessionConnection, error) {
 	opts := []SessionPaginateOption{
 		WithSessionOrder(orderBy),
+		WithSessionFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[5][alias]
@@ -709,10 +730,11 @@ func (_m *Webhook) Owner(ctx context.Context) (*User, error) {
 }
 
 func (_m *Webhook) Deliveries(
-	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *WebhookDeliveryOrder,
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *WebhookDeliveryOrder, where *WebhookDeliveryWhereInput,
 ) (*WebhookDeliveryConnection, error) {
 	opts := []WebhookDeliveryPaginateOption{
 		WithWebhookDeliveryOrder(orderBy),
+		WithWebhookDeliveryFilter(where.Filter),
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
 	totalCount, hasTotalCount := _m.Edges.totalCount[1][alias]
