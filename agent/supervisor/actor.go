@@ -335,4 +335,3 @@ func powerOf(p protocol.Power) kind.Power {
 	}
 	return kind.PowerStop
 }
-
