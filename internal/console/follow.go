@@ -1,0 +1,144 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/catalyst-panel/catalyst/ent/server"
+	"github.com/catalyst-panel/catalyst/ent/serverlog"
+	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/bus"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+const (
+	// recent is how many lines a follower gets who does not say from where.
+	recent = 1000
+	// replayLines is how many lines a replay reads at once.
+	replayLines = 500
+	// followBuffer is how many events wait for a follower before it goes back to the database.
+	followBuffer = 128
+)
+
+// textCleaner replaces what a text column cannot hold.
+var textCleaner = strings.NewReplacer("\x00", "\uFFFD")
+
+// Follow sends the lines of a server's console: first those that are stored after the sequence number after (the last
+// 1,000 when it is nil), then every new one, without gap or double. It needs console.read, blocks, and returns the
+// reason: the end of ctx, the loss of the right, or send's error.
+func (s *Service) Follow(ctx context.Context, serverID string, after *uint64, send func(Batch) error) error {
+	ctx, closeGate, err := s.Gate.Open(ctx, access.ConsoleRead, access.On(serverID))
+	if err != nil {
+		return err
+	}
+	defer closeGate()
+	sub, err := topic.Subscribe(ctx, s.Bus, serverID, bus.Options{Buffer: followBuffer, Policy: bus.Mark})
+	if err != nil {
+		return fmt.Errorf("follow a console: %w", err)
+	}
+	defer sub.Close()
+	f := follower{service: s, serverID: serverID, send: send}
+	if f.position, err = s.start(ctx, serverID, after); err != nil {
+		return err
+	}
+	if err := f.replay(ctx); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-sub.Gap():
+			if err := f.replay(ctx); err != nil {
+				return err
+			}
+		case event, ok := <-sub.C():
+			if !ok {
+				return context.Cause(ctx)
+			}
+			if err := f.live(ctx, event.Lines); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// start returns the sequence number after which a follower begins.
+func (s *Service) start(ctx context.Context, serverID string, after *uint64) (uint64, error) {
+	if after != nil {
+		return *after, nil
+	}
+	last, err := s.Client.Server.Query().Where(server.ID(serverID)).Select(server.FieldConsoleSeq).Int(
+		viewer.System(ctx, nil, "console position"))
+	if err != nil {
+		return 0, fmt.Errorf("read console position: %w", err)
+	}
+	return uint64(max(0, last-recent)), nil //nolint:gosec // not negative
+}
+
+// follower is one reader's place in a console.
+type follower struct {
+	service  *Service
+	serverID string
+	position uint64
+	// begun is whether anything was sent: lines before the first are not missing, they were not asked for.
+	begun bool
+	send  func(Batch) error
+}
+
+// live takes an event from the bus: what comes next is passed on, what was seen is passed over, and before what comes
+// too early the database is read.
+func (f *follower) live(ctx context.Context, lines []Line) error {
+	if lines[len(lines)-1].Seq <= f.position {
+		return nil
+	}
+	if lines[0].Seq > f.position+1 {
+		return f.replay(ctx)
+	}
+	for lines[0].Seq <= f.position {
+		lines = lines[1:]
+	}
+	return f.pass(lines)
+}
+
+// replay sends what is stored after the position, until there is no more.
+func (f *follower) replay(ctx context.Context) error {
+	for {
+		lines, err := f.service.after(ctx, f.serverID, f.position, replayLines)
+		if err != nil {
+			return err
+		}
+		if len(lines) == 0 {
+			return nil
+		}
+		if err := f.pass(lines); err != nil {
+			return err
+		}
+		if len(lines) < replayLines {
+			return nil
+		}
+	}
+}
+
+// pass sends lines and counts those that are missing before them.
+func (f *follower) pass(lines []Line) error {
+	batch := Batch{Lines: lines}
+	if f.begun || f.position > 0 {
+		batch.Skipped = lines[0].Seq - f.position - 1
+	}
+	f.begun = true
+	f.position = lines[len(lines)-1].Seq
+	return f.send(batch)
+}
+
+// after reads stored lines. The caller has checked the right, which the gate keeps true.
+func (s *Service) after(ctx context.Context, serverID string, seq uint64, limit int) ([]Line, error) {
+	rows, err := s.Client.ServerLog.Query().
+		Where(serverlog.ServerID(serverID), serverlog.SeqGT(int64(min(seq, 1<<62)))). //nolint:gosec // bounded
+		Order(serverlog.BySeq()).Limit(limit).All(viewer.System(ctx, nil, "replay a console"))
+	if err != nil {
+		return nil, fmt.Errorf("read console lines: %w", err)
+	}
+	return linesOf(rows), nil
+}

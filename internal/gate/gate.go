@@ -1,0 +1,120 @@
+// Package gate keeps long-lived reads honest: a subscription opens a gate with the right that it needs, and the gate
+// shuts within a second of the viewer losing that right, whatever took it away. It owns no data. Services open gates;
+// what tells of lost rights is bound to it where the panel is put together.
+package gate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/bus"
+	"github.com/catalyst-panel/catalyst/internal/changes"
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// recheck is how often a right is looked at again even though nobody said that it changed: a safety net for a signal
+// that was lost with a connection between instances.
+const recheck = 30 * time.Second
+
+// Accounts says who a viewer is now.
+type Accounts interface {
+	// Refresh returns the viewer in ctx with the permissions it has now, or UNAUTHENTICATED when its credential has
+	// been revoked, has expired, or its user is suspended.
+	Refresh(ctx context.Context) (*viewer.Viewer, error)
+	// Changes returns a channel that receives whenever the rights of a user may have changed, until ctx ends.
+	Changes(ctx context.Context, userID string) (<-chan struct{}, error)
+}
+
+// Config is what a Keeper needs.
+type Config struct {
+	Client   *ent.Client
+	Bus      *bus.Bus
+	Accounts Accounts
+}
+
+// Keeper opens gates.
+type Keeper struct{ Config }
+
+// New returns a Keeper.
+func New(cfg Config) *Keeper { return &Keeper{cfg} }
+
+// Open checks that the viewer in ctx has the permission p on the target and returns a context that lives for as long
+// as that stays true; its cause is then the fault to show. Close must be called, and waits for the gate's goroutine.
+func (k *Keeper) Open(ctx context.Context, p access.Permission, t access.Target) (_ context.Context, closeGate func(), _ error) {
+	return k.open(ctx, t.ID(), func(ctx context.Context) error { return access.Check(ctx, k.Client, p, t) })
+}
+
+// Watch is Open for a read of everything of a kind, which only needs the viewer to stay signed in: each event is
+// checked by its reader.
+func (k *Keeper) Watch(ctx context.Context) (_ context.Context, closeGate func(), _ error) {
+	return k.open(ctx, "", func(ctx context.Context) error {
+		if viewer.FromContext(ctx) == nil {
+			return fault.New(fault.Unauthenticated, "Sign in first: send an access token or an API key.")
+		}
+		return nil
+	})
+}
+
+func (k *Keeper) open(ctx context.Context, id string, check func(context.Context) error) (context.Context, func(), error) {
+	if err := check(ctx); err != nil {
+		return nil, nil, err
+	}
+	v := viewer.FromContext(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	if v.IsSystem() {
+		return ctx, func() { cancel(nil) }, nil
+	}
+	lost, err := k.Accounts.Changes(ctx, v.UserID)
+	if err != nil {
+		cancel(nil)
+		return nil, nil, fmt.Errorf("watch the rights of a user: %w", err)
+	}
+	var gone <-chan changes.Event
+	if id != "" {
+		sub, err := changes.Subscribe(ctx, k.Bus, id)
+		if err != nil {
+			cancel(nil)
+			return nil, nil, err
+		}
+		gone = sub.C()
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cancel(k.keep(ctx, lost, gone, check))
+	}()
+	return ctx, func() { cancel(nil); <-done }, nil
+}
+
+// keep returns when ctx ends or the check fails, with the reason.
+func (k *Keeper) keep(ctx context.Context, lost <-chan struct{}, gone <-chan changes.Event, check func(context.Context) error) error {
+	ticker := time.NewTicker(recheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-lost:
+		case <-ticker.C:
+		case e, ok := <-gone:
+			if !ok {
+				return context.Cause(ctx)
+			}
+			if e.Operation != kind.OperationDeleted {
+				continue
+			}
+		}
+		fresh, err := k.Accounts.Refresh(ctx)
+		if err != nil {
+			return err
+		}
+		if err := check(viewer.NewContext(ctx, fresh)); err != nil {
+			return err
+		}
+	}
+}
