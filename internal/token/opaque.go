@@ -23,6 +23,9 @@ const (
 // secretBytes is the length of the random part before it is encoded.
 const secretBytes = 32
 
+// familyBytes is the length of the part that the refresh tokens of one sign-in share.
+const familyBytes = 16
+
 // hintLength is how many characters of a token Hint shows.
 const hintLength = 10
 
@@ -35,11 +38,41 @@ type Opaque struct {
 }
 
 // NewOpaque makes a token of the kind that p names.
-func NewOpaque(p Prefix) Opaque {
-	secret := make([]byte, secretBytes)
-	_, _ = rand.Read(secret) // it ends the program rather than return an error
-	plain := string(p) + base64.RawURLEncoding.EncodeToString(secret)
-	return Opaque{Plain: plain, Hash: Hash(plain)}
+func NewOpaque(p Prefix) Opaque { return opaque(string(p) + random(secretBytes)) }
+
+// NewFamily makes what the refresh tokens of one sign-in have in common. It is secret like the tokens themselves.
+func NewFamily() string { return random(familyBytes) }
+
+// NewRefresh makes the next refresh token of a family.
+func NewRefresh(family string) Opaque {
+	return opaque(string(PrefixRefresh) + family + random(secretBytes))
+}
+
+// FamilyOf returns the family of a refresh token; ok is false for what does not have the form of one. A token whose
+// family is known while it is not the family's newest has been used before.
+func FamilyOf(refresh string) (family string, ok bool) {
+	rest, ok := strings.CutPrefix(refresh, string(PrefixRefresh))
+	size := base64.RawURLEncoding.EncodedLen(familyBytes)
+	if !ok || len(rest) != size+base64.RawURLEncoding.EncodedLen(secretBytes) {
+		return "", false
+	}
+	if !encoded(rest[:size]) || !encoded(rest[size:]) {
+		return "", false
+	}
+	return rest[:size], true
+}
+
+func opaque(plain string) Opaque { return Opaque{Plain: plain, Hash: Hash(plain)} }
+
+func random(size int) string {
+	b := make([]byte, size)
+	_, _ = rand.Read(b) // it ends the program rather than return an error
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func encoded(s string) bool {
+	_, err := base64.RawURLEncoding.DecodeString(s)
+	return err == nil
 }
 
 // Hint returns the first characters of the token, by which its owner recognises it and nobody can use it.
@@ -51,12 +84,9 @@ func Hash(plain string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// IsOpaque reports whether plain has the form of a token of the kind that p names. Nothing else needs to be looked up.
+// IsOpaque reports whether plain has the form of a token of the kind that p names, refresh tokens excepted (FamilyOf).
+// Nothing else needs to be looked up.
 func IsOpaque(p Prefix, plain string) bool {
 	secret, ok := strings.CutPrefix(plain, string(p))
-	if !ok || len(secret) != base64.RawURLEncoding.EncodedLen(secretBytes) {
-		return false
-	}
-	_, err := base64.RawURLEncoding.DecodeString(secret)
-	return err == nil
+	return ok && len(secret) == base64.RawURLEncoding.EncodedLen(secretBytes) && encoded(secret)
 }

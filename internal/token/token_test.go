@@ -145,7 +145,7 @@ func TestVerifyRefuses(t *testing.T) {
 func TestOpaqueTokens(t *testing.T) {
 	t.Parallel()
 	prefixes := []token.Prefix{
-		token.PrefixRefresh, token.PrefixAPIKey, token.PrefixEnrolment, token.PrefixInvite, token.PrefixPasswordReset,
+		token.PrefixAPIKey, token.PrefixEnrolment, token.PrefixInvite, token.PrefixPasswordReset,
 	}
 	for _, made := range prefixes {
 		a, b := token.NewOpaque(made), token.NewOpaque(made)
@@ -167,6 +167,32 @@ func TestOpaqueTokens(t *testing.T) {
 			if token.IsOpaque(made, bad) {
 				t.Errorf("%q passes as %s", bad, made)
 			}
+		}
+	}
+}
+
+func TestRefreshTokensOfOneFamily(t *testing.T) {
+	t.Parallel()
+	family := token.NewFamily()
+	first, second := token.NewRefresh(family), token.NewRefresh(family)
+	if first.Plain == second.Plain || first.Hash == second.Hash {
+		t.Fatal("two tokens of a family are the same")
+	}
+	for _, plain := range []string{first.Plain, second.Plain} {
+		if got, ok := token.FamilyOf(plain); !ok || got != family {
+			t.Errorf("family %q, %v", got, ok)
+		}
+		if token.IsOpaque(token.PrefixAPIKey, plain) {
+			t.Error("a refresh token passes as an API key")
+		}
+	}
+	for _, bad := range []string{
+		"", "cr_", first.Plain[:len(first.Plain)-1], first.Plain + "A",
+		"ck_" + strings.TrimPrefix(first.Plain, "cr_"), "cr_" + strings.Repeat("!", len(first.Plain)-3),
+		token.NewOpaque(token.PrefixAPIKey).Plain, token.NewOpaque(token.PrefixRefresh).Plain,
+	} {
+		if _, ok := token.FamilyOf(bad); ok {
+			t.Errorf("%q passes as a refresh token", bad)
 		}
 	}
 }
