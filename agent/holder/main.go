@@ -1,0 +1,235 @@
+package holder
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/catalyst-panel/catalyst/agent/console"
+	"github.com/catalyst-panel/catalyst/internal/kind"
+)
+
+// Descriptors that the agent hands over.
+const (
+	lockFD   = 3
+	statusFD = 4
+)
+
+const (
+	// idleAfter is the silence after which a line without its end is shown: a prompt.
+	idleAfter = 100 * time.Millisecond
+	// drainFor is how long the output may go on after the program's end.
+	drainFor = time.Second
+	// leftoversFor bounds the killing of what the program left behind.
+	leftoversFor = 5 * time.Second
+)
+
+// holder is one running holder.
+type holder struct {
+	spec     Spec
+	program  *program
+	recorder *recorder
+	stdin    *stdin
+	hub      *hub
+	listener *listener
+}
+
+// Main runs a holder in the run directory that is its only argument, and returns the process's exit code.
+func Main(args []string) int {
+	// The kernel kills the program when the thread that started it ends, so this thread must not.
+	runtime.LockOSThread()
+	// The heap is a few hundred KB: collect early rather than let it grow to Go's usual 4 MB.
+	debug.SetGCPercent(25)
+	if len(args) != 1 {
+		return complain(errors.New("the agent starts this command, nobody else does"))
+	}
+	syscall.CloseOnExec(lockFD)
+	syscall.CloseOnExec(statusFD)
+	status := os.NewFile(statusFD, "status")
+	h, err := open(args[0])
+	answer := Started{}
+	if err != nil {
+		answer.Error = err.Error()
+	}
+	// An agent that is gone by now does not matter: the next one attaches.
+	_ = json.NewEncoder(status).Encode(answer)
+	_ = status.Close()
+	if err != nil {
+		return complain(err)
+	}
+	if err := h.run(); err != nil {
+		return complain(err)
+	}
+	return 0
+}
+
+func complain(err error) int {
+	fmt.Fprintln(os.Stderr, "holder:", err)
+	return 1
+}
+
+// open does everything up to the point where the program runs.
+func open(dir string) (*holder, error) {
+	if err := os.Chdir(dir); err != nil {
+		return nil, fmt.Errorf("enter run directory: %w", err)
+	}
+	// Signals to a whole session or service, as at a shutdown, are for the program. The holder stays to see its end.
+	// Notify, not Ignore, which the program would inherit.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become subreaper: %w", err)
+	}
+	h := &holder{hub: &hub{}}
+	if err := ReadFile(SpecFile, &h.spec); err != nil {
+		return nil, err
+	}
+	if len(h.spec.Argv) == 0 {
+		return nil, errors.New("The server has no startup command.") //nolint:staticcheck // a sentence for people
+	}
+	log, err := console.OpenWriter(h.spec.ConsoleDir, console.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("open console log: %w", err)
+	}
+	if h.recorder, err = newRecorder(log, h.spec, h.hub.wake); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	if h.listener, err = listen(SocketFile); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	if h.program, err = startProgram(h.spec); err != nil {
+		// Nothing may be joined to it: this is what people read.
+		_, _ = log.Close(), h.listener.file.Close()
+		return nil, err
+	}
+	h.stdin = &stdin{file: h.program.stdin, recorder: h.recorder, queue: make(chan input, 64)}
+	return h, nil
+}
+
+// run returns when the program has ended and its end is on the disk.
+func (h *holder) run() error {
+	var readers, writers sync.WaitGroup
+	readers.Go(func() { h.read(kind.StreamStdout, h.program.stdout) })
+	readers.Go(func() { h.read(kind.StreamStderr, h.program.stderr) })
+	stop := make(chan struct{})
+	writers.Go(func() { h.stdin.run(stop) })
+	writers.Go(h.accept)
+
+	exit := h.program.exit(h.program.wait())
+	drained := make(chan struct{})
+	go func() {
+		readers.Wait()
+		close(drained)
+	}()
+	if !h.program.wasKilled() {
+		waitFor(drained, drainFor)
+	}
+	h.program.killLeftovers(leftoversFor)
+	waitFor(drained, drainFor)
+	// Whoever still holds the pipes now cannot be killed. The log ends here.
+	_, _, _ = h.program.stdout.Close(), h.program.stderr.Close(), h.program.stdin.Close()
+	<-drained
+
+	close(stop)
+	lines, err := h.recorder.finish()
+	exit.Run, exit.LastLines = h.spec.Run, lines
+	err = errors.Join(err, WriteFile(ExitFile, exit))
+	_ = h.listener.file.Close()
+	writers.Wait()
+	h.hub.close()
+	return errors.Join(err, os.Remove(SocketFile))
+}
+
+func waitFor(done <-chan struct{}, limit time.Duration) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
+
+// read records one output stream to its end.
+func (h *holder) read(stream kind.Stream, f *os.File) {
+	var (
+		splitter   console.Splitter
+		unfinished bool
+		buf        = make([]byte, 32<<10)
+	)
+	defer func() { h.recorder.idle(stream, &splitter, true, time.Now()) }()
+	for {
+		deadline := time.Time{}
+		if unfinished {
+			deadline = time.Now().Add(idleAfter)
+		}
+		if err := f.SetReadDeadline(deadline); err != nil {
+			return
+		}
+		n, err := f.Read(buf)
+		if n > 0 {
+			unfinished = h.recorder.output(stream, &splitter, buf[:n], time.Now())
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			h.recorder.idle(stream, &splitter, false, time.Now())
+			unfinished = false
+			continue
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// accept attaches agents until the listener is closed.
+func (h *holder) accept() {
+	for {
+		file, err := h.listener.accept()
+		if err != nil {
+			return
+		}
+		a := h.hub.add(file)
+		h.hub.group.Go(func() {
+			defer h.hub.remove(a)
+			a.send(Push{Hello: &Hello{
+				Run: h.spec.Run, HolderPID: os.Getpid(), PID: h.program.pid, StartedAt: h.program.startedAt,
+			}})
+			var pusher sync.WaitGroup
+			pusher.Go(func() { a.push(h.recorder) })
+			a.serve(func(req Request) { h.handle(a, req) })
+			a.close()
+			pusher.Wait()
+		})
+	}
+}
+
+// handle does what an agent asks for.
+func (h *holder) handle(a *agent, req Request) {
+	done := func(seq uint64, err error) {
+		if err != nil && h.program.hasEnded() {
+			err = errEnded
+		}
+		p := Push{ID: req.ID, Seq: seq, Ended: errors.Is(err, errEnded)}
+		if err != nil {
+			p.Error = err.Error()
+		}
+		a.send(p)
+	}
+	switch {
+	case req.Input != nil:
+		h.stdin.offer(input{text: *req.Input, timeout: time.Duration(req.TimeoutMS) * time.Millisecond, done: done})
+	case req.Notice != nil:
+		done(h.recorder.say(kind.StreamSystem, *req.Notice, time.Now()))
+	case req.Signal > 0:
+		done(0, h.program.signal(syscall.Signal(req.Signal)))
+	default:
+		done(0, errors.New("the request asks for nothing"))
+	}
+}

@@ -1,0 +1,113 @@
+package holder
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/catalyst-panel/catalyst/agent/console"
+)
+
+// Names of the files in the run directory.
+const (
+	SpecFile   = "spec.json"
+	ExitFile   = "exit.json"
+	LockFile   = "holder.lock"
+	SocketFile = "holder.sock"
+	LogFile    = "holder.log"
+)
+
+// Command is the sub-command that runs a holder; its only argument is the run directory.
+const Command = "holder"
+
+// MarkKey is the environment variable that marks the processes of one instance; its value is Spec.Mark.
+const MarkKey = "CATALYST_INSTANCE"
+
+// Spec is what a holder runs.
+type Spec struct {
+	// Run numbers the instance.
+	Run uint64 `json:"run"`
+	// Mark is a random word that is also in the program's environment, so that stray processes can be recognised.
+	Mark string `json:"mark"`
+	// Argv is the command. Shell says that it is a shell with a line, whose children are the true program.
+	Argv  []string `json:"argv"`
+	Shell bool     `json:"shell,omitempty"`
+	// Env is the whole environment, KEY=value.
+	Env []string `json:"env"`
+	// Dir is the working directory.
+	Dir string `json:"dir"`
+	// ConsoleDir holds the console log, Limits are its rates.
+	ConsoleDir string         `json:"console_dir"`
+	Limits     console.Limits `json:"limits"`
+	// ReadyPatterns are RE2; the first match in an output line makes the program ready. None: ready at once.
+	ReadyPatterns []string `json:"ready_patterns,omitempty"`
+}
+
+// Exit is how a program ended.
+type Exit struct {
+	// Run is that of the Spec.
+	Run uint64 `json:"run"`
+	// Code is the exit code, 128+n after signal n, -1 when nobody saw the end.
+	Code int `json:"code"`
+	// Signal is the signal's number or 0.
+	Signal int `json:"signal,omitempty"`
+	// OOMKilled is set when the kernel killed it for want of memory, as far as can be told.
+	OOMKilled bool `json:"oom_killed,omitempty"`
+	// At is when it ended.
+	At time.Time `json:"at"`
+	// LastLines are its last lines, those over the rate limit included.
+	LastLines []string `json:"last_lines,omitempty"`
+	// Lost is set when the holder was killed and the agent wrote this.
+	Lost bool `json:"lost,omitempty"`
+}
+
+// Started is what a holder answers to the agent that started it.
+type Started struct {
+	// Error is why the program does not run, a sentence for people; empty when it runs.
+	Error string `json:"error,omitempty"`
+}
+
+// WriteFile stores v as JSON, so that after a crash of the machine either the old or the new content is there.
+func WriteFile(path string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+	}
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("create %s: %w", filepath.Base(path), err)
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("store %s: %w", filepath.Base(path), err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("open run directory: %w", err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return fmt.Errorf("sync run directory: %w", err)
+	}
+	return nil
+}
+
+// ReadFile reads what WriteFile stored. The error is fs.ErrNotExist when there is none.
+func ReadFile(path string, v any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("decode %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package holder
+
+import "time"
+
+// Request is what an agent asks of the holder. Exactly one of Input, Notice and Signal is set.
+type Request struct {
+	// ID is returned with the answer; it is not 0.
+	ID uint64 `json:"id"`
+	// Input is a line for the program's standard input. TimeoutMS is how long it may take.
+	Input     *string `json:"input,omitempty"`
+	TimeoutMS int64   `json:"timeout_ms,omitempty"`
+	// Notice is a SYSTEM line for the console.
+	Notice *string `json:"notice,omitempty"`
+	// Signal is a signal's number.
+	Signal int `json:"signal,omitempty"`
+}
+
+// Push is what the holder sends: its greeting, an answer, or news.
+type Push struct {
+	// Hello is set in the first message of a connection.
+	Hello *Hello `json:"hello,omitempty"`
+	// ID is that of the request which this answers, or 0.
+	ID uint64 `json:"id,omitempty"`
+	// Seq is the sequence number of the line that the request wrote.
+	Seq uint64 `json:"seq,omitempty"`
+	// Error is why the request failed, a sentence for people. Ended says that the program has ended.
+	Error string `json:"error,omitempty"`
+	Ended bool   `json:"ended,omitempty"`
+	// Wrote says that the log holds all lines up to this one.
+	Wrote uint64 `json:"wrote,omitempty"`
+	// Ready says that the program is ready.
+	Ready bool `json:"ready,omitempty"`
+}
+
+// Hello says what the holder holds.
+type Hello struct {
+	// Run is that of the Spec.
+	Run uint64 `json:"run"`
+	// HolderPID and PID are the process numbers of the holder and of the program.
+	HolderPID int `json:"holder_pid"`
+	PID       int `json:"pid"`
+	// StartedAt is when the program was started.
+	StartedAt time.Time `json:"started_at"`
+}
