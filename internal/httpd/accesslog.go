@@ -19,19 +19,21 @@ func (s *Server) accessLog(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		recorder := &recorder{ResponseWriter: w}
-		defer func() {
-			failure := recover()
-			if failure != nil && failure != http.ErrAbortHandler { //nolint:errorlint // recover's value, compared as net/http does
-				s.reportPanic(r.Context(), recorder, failure)
-			}
-			s.logRequest(r, recorder, time.Since(start))
-			if failure != nil {
-				// The connection must not be used again: the answer may be cut short.
-				panic(http.ErrAbortHandler)
-			}
-		}()
+		defer func() { s.finish(r, recorder, time.Since(start), recover()) }()
 		next.ServeHTTP(recorder, r)
 	})
+}
+
+// finish logs a request that has ended, with what its handler panicked with, if it did.
+func (s *Server) finish(r *http.Request, w *recorder, took time.Duration, failure any) {
+	if failure != nil && failure != http.ErrAbortHandler { //nolint:errorlint // recover's value, compared as net/http does
+		s.reportPanic(r.Context(), w, failure)
+	}
+	s.logRequest(r, w, took)
+	if failure != nil {
+		// The connection must not be used again: the answer may be cut short.
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (s *Server) reportPanic(ctx context.Context, w *recorder, failure any) {

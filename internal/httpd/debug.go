@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof" //nolint:gosec // its handlers on the default mux are never served, ours is loopback only
+	"net/http/pprof"
 	"net/netip"
 	"os"
 	"runtime"
@@ -50,7 +50,9 @@ func ServeDebug(ctx context.Context, listener net.Listener, log *slog.Logger) er
 	}
 	abort()
 	err := server.Close() // a profile that is being taken is of no use to anybody any more
-	<-failed
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("serve debug requests: %w", served))
+	}
 	return err
 }
 

@@ -69,8 +69,10 @@ func (s *Server) crossOrigin(next http.Handler) http.Handler {
 			return
 		}
 		if !s.origins.allows(origin, r.Host) {
-			writeGraphQLError(w, problem{http.StatusForbidden, "FORBIDDEN",
-				"Pages of this origin may not use the API. Add it to the allowed origins of the panel.", 0})
+			writeGraphQLError(w, problem{
+				http.StatusForbidden, "FORBIDDEN",
+				"Pages of this origin may not use the API. Add it to the allowed origins of the panel.", 0,
+			})
 			return
 		}
 		h := w.Header()

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/catalyst-panel/catalyst/internal/request"
@@ -59,8 +60,8 @@ func (s *Server) trusts(addr netip.Addr) bool {
 func (s *Server) forwardedFor(r *http.Request, peer netip.Addr) netip.Addr {
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	client := peer
-	for i := len(hops) - 1; i >= 0; i-- {
-		addr, ok := parseHop(hops[i])
+	for _, hop := range slices.Backward(hops) {
+		addr, ok := parseHop(hop)
 		if !ok {
 			break
 		}

@@ -74,8 +74,10 @@ func (s *Server) limit(limiter *ratelimit.Limiter, refuse refuser, next http.Han
 		key := ratelimit.AddrKey(request.FromContext(r.Context()).IP)
 		wait, ok := limiter.Allow(key)
 		if !ok {
-			refuse(w, problem{http.StatusTooManyRequests, "RATE_LIMITED",
-				"Too many requests from your address. Wait " + strconv.Itoa(seconds(wait)) + " seconds.", wait})
+			refuse(w, problem{
+				http.StatusTooManyRequests, "RATE_LIMITED",
+				"Too many requests from your address. Wait " + strconv.Itoa(seconds(wait)) + " seconds.", wait,
+			})
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Installs what the tests use, as root on Debian or Ubuntu. Elsewhere it says what is missing and leaves it to the tests
+# to skip, by name, what cannot run.
+set -eu
+
+# The race detector needs a C compiler; PostgreSQL is the second database; freeciv-server is a real game; OpenSSH's sftp
+# is a real client; protoc generates the agent's wire contract.
+packages='ca-certificates gcc git libc6-dev freeciv-server openssh-client postgresql protobuf-compiler'
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "Not a Debian system: tests that need one of these are skipped when it is missing: $packages"
+	exit 0
+fi
+
+missing=
+for package in $packages; do
+	status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+	test "$status" = installed || missing="$missing $package"
+done
+test -n "$missing" || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "Not root: tests that need one of these are skipped. To install them: sudo apt-get install$missing"
+	exit 0
+fi
+
+echo "Installing$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # one word per package
+if ! { apt-get update && apt-get install --yes --no-install-recommends $missing; } >"$log" 2>&1; then
+	cat "$log" >&2
+	echo "The packages could not be installed:$missing" >&2
+	exit 1
+fi

@@ -1,0 +1,42 @@
+// Command sdl prints the whole GraphQL schema as one document, for clients that generate code from it. Run it from the
+// root of the repository.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+)
+
+func main() {
+	if err := run("schema", os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "sdl:", err)
+		os.Exit(1)
+	}
+}
+
+func run(folder string, out io.Writer) error {
+	files, err := filepath.Glob(filepath.Join(folder, "*.graphql"))
+	if err != nil {
+		return fmt.Errorf("list the schema's files: %w", err)
+	}
+	sources := make([]*ast.Source, 0, len(files))
+	for _, file := range files {
+		text, err := os.ReadFile(file) //nolint:gosec // a file of this repository
+		if err != nil {
+			return fmt.Errorf("read the schema: %w", err)
+		}
+		sources = append(sources, &ast.Source{Name: file, Input: string(text)})
+	}
+	schema, err := gqlparser.LoadSchema(sources...)
+	if err != nil {
+		return fmt.Errorf("load the schema: %w", err)
+	}
+	formatter.NewFormatter(out, formatter.WithIndent("  ")).FormatSchema(schema)
+	return nil
+}
