@@ -103,6 +103,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		defer transport.CloseIdleConnections()
 	}
 	id, err := a.identify(ctx, client)
+	if ctx.Err() != nil {
+		return nil // it was told to end before it had begun
+	}
 	if err != nil {
 		return err
 	}
