@@ -29,8 +29,9 @@ type panel struct {
 	mu     sync.Mutex
 	key    ed25519.PublicKey
 	nonces map[string]bool
-	tries  int
 	refuse int // the status that connections are refused with
+
+	refused chan struct{} // has a token for each refusal
 }
 
 // panelLink is one connection of the agent.
@@ -48,7 +49,7 @@ func (l *panelLink) cut() {
 
 func newPanel(t *testing.T) *panel {
 	t.Helper()
-	p := &panel{t: t, nodeID: kind.NewID(kind.PrefixNode), links: make(chan *panelLink, 16), nonces: make(map[string]bool)}
+	p := &panel{t: t, nodeID: kind.NewID(kind.PrefixNode), links: make(chan *panelLink, 16), nonces: make(map[string]bool), refused: make(chan struct{}, 64)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.NoncePath, p.nonce)
 	mux.HandleFunc("POST "+protocol.EnrolPath, p.enrol)
@@ -83,7 +84,6 @@ func (p *panel) enrol(w http.ResponseWriter, r *http.Request) {
 func (p *panel) proven(header string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tries++
 	scheme, value, _ := strings.Cut(header, " ")
 	parts := strings.Split(value, ".")
 	if scheme != protocol.AuthScheme || len(parts) != 3 || parts[0] != p.nodeID || !p.nonces[parts[1]] {
@@ -100,6 +100,7 @@ func (p *panel) connect(w http.ResponseWriter, r *http.Request) {
 	refuse := p.refuse
 	p.mu.Unlock()
 	if !proven || refuse != 0 {
+		p.refused <- struct{}{}
 		w.WriteHeader(max(refuse, http.StatusUnauthorized))
 		_ = json.NewEncoder(w).Encode(protocol.ErrorResponse{Code: "UNAUTHENTICATED", Message: "Enrol the node again."})
 		return

@@ -34,7 +34,7 @@ func (a *actor) adopt(ctx context.Context) {
 	switch a.State {
 	case kind.ServerStateStarting:
 		a.Run = instance.Run()
-		a.armStartTimeout()
+		a.armStartTimeout(strayTime)
 	case kind.ServerStateRunning:
 		a.Run = instance.Run()
 		a.armStable()
@@ -88,7 +88,7 @@ func (a *actor) keepStray(ctx context.Context) {
 	if a.strayReady {
 		a.ready(ctx)
 	} else {
-		a.armStartTimeout()
+		a.armStartTimeout(strayTime)
 	}
 	a.reconcile(ctx)
 }

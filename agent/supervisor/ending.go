@@ -19,7 +19,7 @@ const (
 	// stableAfter is the uptime after which earlier crashes are forgotten.
 	stableAfter = 10 * time.Minute
 	// forgetTime bounds the acknowledgement of an end.
-	forgetTime = 5 * time.Second
+	forgetTime = 2 * time.Second
 )
 
 // onEvent takes an instance's event.

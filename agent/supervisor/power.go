@@ -255,7 +255,7 @@ func (a *actor) launched(ctx context.Context, instance runtime.Instance, err err
 		}
 		return
 	}
-	a.armStartTimeout()
+	a.armStartTimeout(0)
 	a.reconcile(ctx)
 }
 
@@ -281,10 +281,11 @@ func (a *actor) attach(instance runtime.Instance) {
 	a.live.Store(&live{instance: instance, spec: a.Active.orEmpty()})
 }
 
-// armStartTimeout limits how long the server may stay STARTING.
-func (a *actor) armStartTimeout() {
+// armStartTimeout limits how long the server may stay STARTING. A program that was adopted gets at least the time in
+// which its instance tells that it has long been ready.
+func (a *actor) armStartTimeout(atLeast time.Duration) {
 	if ms := a.Active.orEmpty().GetStartTimeoutMs(); ms > 0 {
-		a.alarm.Reset(max(0, time.Until(a.At.Add(time.Duration(ms)*time.Millisecond))))
+		a.alarm.Reset(max(atLeast, time.Until(a.At.Add(time.Duration(ms)*time.Millisecond))))
 	}
 }
 
