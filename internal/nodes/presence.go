@@ -1,0 +1,186 @@
+package nodes
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/catalyst-panel/catalyst/agent/protocol"
+	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/node"
+	"github.com/catalyst-panel/catalyst/ent/predicate"
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/tx"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+const (
+	// silence is how long a node may be silent until it is taken for offline: the instance that held its link has died.
+	silence = 30 * time.Second
+	// sweepInterval is how often silent nodes are looked for.
+	sweepInterval = 10 * time.Second
+)
+
+// ErrFenced is returned by Seen when another session holds the node, or none.
+var ErrFenced = errors.New("another session holds the node")
+
+// Session describes a link that is about to begin; what the agent said of itself is foreign input.
+type Session struct {
+	NodeID, SessionID, Instance       string
+	AgentVersion, Runtime, EventEpoch string
+	System                            *protocol.SystemInfo
+}
+
+// PublicKey returns the key of an enrolled node.
+func (s *Service) PublicKey(ctx context.Context, nodeID string) (ed25519.PublicKey, error) {
+	n, err := s.Client.Node.Get(viewer.System(ctx, s.Logger, "check a node's key"), nodeID)
+	if ent.IsNotFound(err) || (err == nil && (n.PublicKey == nil || len(*n.PublicKey) != ed25519.PublicKeySize)) {
+		return nil, fault.Missing("node")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the node's key: %w", err)
+	}
+	return *n.PublicKey, nil
+}
+
+// Connected records that a session holds the node, which fences every older one, and returns the last event that is
+// stored of the session's epoch.
+func (s *Service) Connected(ctx context.Context, in Session) (acked uint64, err error) {
+	ctx = viewer.System(ctx, s.Logger, "a node has connected")
+	err = tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+		update := t.Node.UpdateOneID(in.NodeID).
+			SetOnline(true).SetLastSeenAt(now()).SetAgentVersion(clip(in.AgentVersion, 64)).SetRuntime(clip(in.Runtime, 32)).
+			SetLinkInstance(in.Instance).SetLinkSession(in.SessionID).AddLinkEpoch(1)
+		describe(update.Mutation(), in.System)
+		n, err := update.Save(ctx)
+		if ent.IsNotFound(err) {
+			return fault.Missing("node")
+		}
+		if err != nil {
+			return fmt.Errorf("store the node's session: %w", err)
+		}
+		acked = 0
+		if n.EventEpoch == in.EventEpoch {
+			acked = uint64(n.EventSeq) //nolint:gosec // the column is never negative
+			return nil
+		}
+		if err := t.Node.Update().Where(node.ID(in.NodeID)).SetEventEpoch(clip(in.EventEpoch, 64)).SetEventSeq(0).Exec(ctx); err != nil {
+			return fmt.Errorf("store the node's event epoch: %w", err)
+		}
+		return nil
+	})
+	return acked, err
+}
+
+// describe writes what the agent says of its machine.
+func describe(m *ent.NodeMutation, sys *protocol.SystemInfo) {
+	m.SetOs(clip(sys.GetOs(), 128))
+	m.SetArch(clip(sys.GetArch(), 32))
+	m.SetKernel(clip(sys.GetKernel(), 128))
+	m.SetCPUCount(int(max(0, sys.GetCpuCount())))
+	m.SetMemoryTotal(max(0, sys.GetMemory()))
+	m.SetDiskTotal(max(0, sys.GetDisk()))
+}
+
+// Disconnected records that the session has ended, unless another one holds the node.
+func (s *Service) Disconnected(ctx context.Context, nodeID, sessionID string) error {
+	return s.offline(viewer.System(ctx, s.Logger, "a node has disconnected"), nodeID, node.LinkSession(sessionID))
+}
+
+// Seen is the heart-beat of the session; ErrFenced says that it does not hold the node.
+func (s *Service) Seen(ctx context.Context, nodeID, sessionID string) error {
+	ctx = viewer.System(ctx, nil, "heart-beat of a node")
+	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+		held, err := t.Node.Update().Where(node.ID(nodeID), node.LinkSession(sessionID)).SetLastSeenAt(now()).SetOnline(true).Save(ctx)
+		if err != nil {
+			return fmt.Errorf("store heart-beat: %w", err)
+		}
+		if held == 0 {
+			return ErrFenced
+		}
+		return nil
+	})
+	return err
+}
+
+// Sweep marks nodes as offline that have been silent for too long, until ctx ends.
+func (s *Service) Sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Logger.ErrorContext(ctx, "could not look for silent nodes", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *Service) sweep(ctx context.Context) error {
+	ctx = viewer.System(ctx, nil, "look for silent nodes")
+	limit := now().Add(-silence)
+	silent, err := s.Client.Node.Query().Where(node.Online(true), node.LastSeenAtLT(limit)).IDs(ctx)
+	if err != nil {
+		return fmt.Errorf("read silent nodes: %w", err)
+	}
+	for _, id := range silent {
+		if err := s.offline(ctx, id, node.LastSeenAtLT(limit)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StoreUsage keeps the latest totals of a node. Like a heart-beat it does not count as a change.
+func (s *Service) StoreUsage(ctx context.Context, nodeID string, at time.Time, u *protocol.StatsSample) error {
+	ctx = viewer.System(ctx, nil, "usage of a node")
+	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+		err := t.Node.Update().Where(node.ID(nodeID)).
+			SetCPUPercent(u.GetCpuPercent()).SetMemoryBytes(u.GetMemoryBytes()).SetDiskBytes(u.GetDiskBytes()).
+			SetNetworkRxBytes(u.GetNetworkRxBytes()).SetNetworkTxBytes(u.GetNetworkTxBytes()).SetUsageAt(at).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("store the node's usage: %w", err)
+		}
+		return nil
+	})
+}
+
+// Advance moves the node's event cursor to seq of an epoch and reports whether the event is new.
+func (s *Service) Advance(ctx context.Context, nodeID, epoch string, seq uint64) (fresh bool, err error) {
+	ctx = viewer.System(ctx, nil, "event of a node")
+	err = tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+		n, err := t.Node.Update().Where(node.ID(nodeID), node.EventEpoch(epoch), node.EventSeqLT(int64(seq))). //nolint:gosec // far from the edge
+															SetEventSeq(int64(seq)).Save(ctx) //nolint:gosec // far from the edge
+		fresh = n > 0
+		if err != nil {
+			return fmt.Errorf("move the node's event cursor: %w", err)
+		}
+		return nil
+	})
+	return fresh, err
+}
+
+// clip bounds foreign text to a column's size.
+func clip(s string, size int) string {
+	if len(s) > size {
+		return s[:size]
+	}
+	return s
+}
+
+// offline marks the node as offline when it still is as the condition says, and announces it.
+func (s *Service) offline(ctx context.Context, nodeID string, still predicate.Node) error {
+	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+		err := t.Node.UpdateOneID(nodeID).Where(node.Online(true), still).SetOnline(false).SetLinkSession("").Exec(ctx)
+		if err != nil && !ent.IsNotFound(err) {
+			return fmt.Errorf("mark the node as offline: %w", err)
+		}
+		return nil
+	})
+}
