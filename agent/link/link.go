@@ -65,12 +65,21 @@ func (l *Link) Run(ctx context.Context) {
 		if time.Since(begun) > goodLife {
 			pause.reset()
 		}
-		var refused *identity.RefusedError
-		wait := pause.next(errors.As(err, &refused) && refused.Status/100 == 4 && refused.Status != http.StatusTooManyRequests)
+		wait := pause.next(final(err))
 		log.LogAttrs(ctx, slog.LevelWarn, "not connected to the panel", slog.String("panel", l.config.Panel.Redacted()),
 			slog.Any("error", err), slog.Duration("retry_in", wait.Round(time.Millisecond)))
 		timer.Reset(wait)
 	}
+}
+
+// final reports whether the panel refused the node itself.
+func final(err error) bool {
+	var refused *identity.RefusedError
+	if errors.As(err, &refused) {
+		return refused.Status/100 == 4 && refused.Status != http.StatusTooManyRequests
+	}
+	var closed *closedError
+	return errors.As(err, &closed) && closed.final()
 }
 
 // connect makes one connection and serves it until it ends. The error says why it could not be made, or ended.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,12 +22,18 @@ const (
 	connWindow   = 4 << 20
 )
 
+// Close statuses of the panel after which it is asked rarely: see docs/agent-protocol.md.
+const (
+	statusVersion websocket.StatusCode = 4002
+	statusRefused websocket.StatusCode = 4003
+)
+
 // serve answers the panel's calls on one connection until it ends.
 func (l *Link) serve(ctx context.Context, conn *websocket.Conn) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	// The stream of bytes outlives ctx by a moment, so that it is closed in one place only.
-	stream := websocket.NetConn(context.WithoutCancel(ctx), conn, websocket.MessageBinary)
+	stream := &watchedConn{Conn: websocket.NetConn(context.WithoutCancel(ctx), conn, websocket.MessageBinary), lost: end}
 	listener := newListener(stream)
 
 	var handlers sync.WaitGroup
@@ -76,6 +83,51 @@ func (l *Link) serve(ctx context.Context, conn *websocket.Conn) error {
 	}
 	handlers.Wait()
 	return context.Cause(ctx)
+}
+
+// watchedConn tells why the connection ended: HTTP/2 would keep the panel's words to itself.
+type watchedConn struct {
+	net.Conn
+	lost context.CancelCauseFunc
+}
+
+// Read reads from the connection.
+func (c *watchedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		c.lost(closing(err))
+	}
+	return n, err
+}
+
+// closing turns the end of a connection into an error for the log. A close frame with a status of the protocol's own
+// carries a sentence of the panel.
+func closing(err error) error {
+	var closed websocket.CloseError
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("the panel closed the link")
+	case errors.As(err, &closed):
+		return &closedError{status: closed.Code, reason: closed.Reason}
+	default:
+		return fmt.Errorf("the link broke: %w", err)
+	}
+}
+
+// closedError is a close frame of the panel.
+type closedError struct {
+	status websocket.StatusCode
+	reason string
+}
+
+// Error repeats what the panel said.
+func (e *closedError) Error() string {
+	return fmt.Sprintf("the panel closed the link (%d): %s", e.status, e.reason)
+}
+
+// final reports whether the next attempt will most likely end in the same way.
+func (e *closedError) final() bool {
+	return e.status == statusVersion || e.status == statusRefused
 }
 
 // ping finds out that the panel is gone although the connection was never closed.
