@@ -76,11 +76,7 @@ func callFault(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	message := ""
-	remote, ok := errors.AsType[*connect.Error](err)
-	if ok {
-		message = truncate(remote.Message(), maxText)
-	}
+	message := agentMessage(err)
 	switch connect.CodeOf(err) {
 	case connect.CodeDeadlineExceeded:
 		return fault.New(fault.Timeout, "The node did not answer in time. Try again.").Wrap(err)

@@ -131,11 +131,11 @@ func (s *session) run(ctx context.Context, place *place) {
 	<-s.ctx.Done()
 
 	cause := context.Cause(s.ctx)
-	s.link.drop(s)
-	s.close(endingOf(cause))
 	if s.responder != nil {
 		s.responder.Close()
 	}
+	s.link.drop(s)
+	s.close(endingOf(cause))
 	s.deliveries.wait()
 	s.group.Wait()
 	s.log.InfoContext(ctx, "a node's link has ended", slog.String("reason", cause.Error()))
@@ -212,6 +212,9 @@ func (s *session) hello(ctx context.Context) (*protocol.HelloResponse, error) {
 		if ctx.Err() != nil && s.ctx.Err() == nil {
 			return nil, &ending{StatusTimeout, "The agent did not answer Hello in time."}
 		}
+		if code := connect.CodeOf(err); code == connect.CodeFailedPrecondition || code == connect.CodeInvalidArgument {
+			return nil, &ending{StatusRefused, "The agent refused the panel: " + agentMessage(err)}
+		}
 		return nil, fmt.Errorf("hello: %w", err)
 	}
 	hello := response.Msg
@@ -223,6 +226,14 @@ func (s *session) hello(ctx context.Context) (*protocol.HelloResponse, error) {
 		return nil, &ending{StatusFailed, "The agent's event epoch is empty or too long."}
 	}
 	return hello, nil
+}
+
+// agentMessage returns what the agent said with an error.
+func agentMessage(err error) string {
+	if remote, ok := errors.AsType[*connect.Error](err); ok {
+		return truncate(remote.Message(), maxText)
+	}
+	return ""
 }
 
 // takeOver makes this the session that holds the node, and waits until an older one has ended.

@@ -24,6 +24,7 @@ const (
 	headerTimeout = "Catalyst-Timeout-Ms"
 	headerCode    = "Catalyst-Error-Code"
 	headerMessage = "Catalyst-Error-Message"
+	headerGone    = "Catalyst-Gone"
 )
 
 // ErrNoResponder is returned by Call when no instance serves the subject.
@@ -74,8 +75,9 @@ func (r *Responder) Close() {
 	r.mu.Unlock()
 	r.cancel()
 	if first {
-		// The connection may be closed already, which ends the subscription as well.
-		if err := r.sub.Unsubscribe(); err != nil && !errors.Is(natsError(err), ErrClosed) {
+		// Requests that are on their way are still taken, to be told that nobody serves them. The connection may be
+		// closed already, which ends the subscription as well.
+		if err := r.sub.Drain(); err != nil && !errors.Is(natsError(err), ErrClosed) {
 			r.bus.log.Warn("could not end a NATS subscription", slog.Any("error", err))
 		}
 	}
@@ -87,18 +89,27 @@ func (r *Responder) accept(ctx context.Context, msg *nats.Msg, handle Handler) {
 	select {
 	case r.slots <- struct{}{}:
 	case <-ctx.Done():
+		r.turnAway(msg)
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		<-r.slots
+		r.turnAway(msg)
 		return
 	}
 	r.working.Go(func() {
 		defer func() { <-r.slots }()
 		r.answer(ctx, msg, handle)
 	})
+}
+
+// turnAway tells a caller at once what it would else learn from the silence.
+func (r *Responder) turnAway(msg *nats.Msg) {
+	reply := nats.NewMsg("")
+	reply.Header.Set(headerGone, "true")
+	_ = msg.RespondMsg(reply) // the caller's deadline does it otherwise
 }
 
 func (r *Responder) answer(ctx context.Context, msg *nats.Msg, handle Handler) {
@@ -162,6 +173,9 @@ func (b *Bus) Call(ctx context.Context, subject string, request []byte) ([]byte,
 		return nil, ErrNoResponder
 	case err != nil:
 		return nil, fmt.Errorf("call %s: %w", subject, natsError(err))
+	}
+	if reply.Header.Get(headerGone) != "" {
+		return nil, ErrNoResponder
 	}
 	if code := reply.Header.Get(headerCode); code != "" {
 		return nil, fault.New(fault.Code(code), "%s", reply.Header.Get(headerMessage))
