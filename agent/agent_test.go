@@ -404,6 +404,34 @@ func TestRefusedNodeAsksAgain(t *testing.T) {
 	p.link()
 }
 
+func TestPanelSaysWhyItCloses(t *testing.T) {
+	p := newPanel(t)
+	n := newNode(t, p)
+	said := make(chan string, 16)
+	n.config.Logger = slog.New(slog.NewTextHandler(lineWriter(said), nil))
+	n.start()
+	_ = p.link().conn.Close(4003, "The node was deleted.")
+	for line := range said {
+		if strings.Contains(line, "not connected") {
+			if !strings.Contains(line, "The node was deleted.") {
+				t.Errorf("the log says %q", line)
+			}
+			return
+		}
+	}
+}
+
+// lineWriter hands on what is written; it never waits.
+type lineWriter chan string
+
+func (w lineWriter) Write(b []byte) (int, error) {
+	select {
+	case w <- string(b):
+	default:
+	}
+	return len(b), nil
+}
+
 func TestStartIsRefused(t *testing.T) {
 	p := newPanel(t)
 	for name, tc := range map[string]struct {

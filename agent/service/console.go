@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	// A line is sent at once when nothing was sent for batchTime; else lines wait until there are batchLines of them
-	// or the time is over.
+	// Lines are sent at once while there are few: a flow may send a batch each batchTime, and so many ahead of that
+	// when it was quiet (a command and its answer must not wait for each other). After that, lines wait until it is
+	// time, or there are batchLines of them.
 	batchTime  = 20 * time.Millisecond
+	batchAhead = 5
 	batchLines = 64
 	// Bounds of one batch.
 	maxBatchLines = 512
@@ -117,7 +119,7 @@ func (c *consoleStream) pump(ctx context.Context, tail *supervisor.Tail, timer *
 		return err
 	}
 	defer reader.Close()
-	var sent time.Time
+	var pace pacer
 	for {
 		changed := tail.Changed()
 		lines, missing, err := reader.ReadAfter(*after, maxBatchLines, maxBatchBytes)
@@ -130,20 +132,45 @@ func (c *consoleStream) pump(ctx context.Context, tail *supervisor.Tail, timer *
 			case <-ctx.Done():
 				return nil
 			}
-			gather(ctx, tail, timer, sent, *after)
+			gather(ctx, tail, timer, pace.delay(time.Now()), *after)
 			continue
 		}
 		if err := c.send(ctx, id, lines, missing); err != nil {
 			return nil //nolint:nilerr // the stream has ended, as its receiver will find
 		}
 		*after = lines[len(lines)-1].Seq
-		sent = time.Now()
+		pace.spend(time.Now())
 	}
 }
 
-// gather waits until a batch is worth sending: see batchTime.
-func gather(ctx context.Context, tail *supervisor.Tail, timer *time.Timer, sent time.Time, after uint64) {
-	rest := batchTime - time.Since(sent)
+// pacer says when the next batch may be sent; see batchTime.
+type pacer struct {
+	ahead float64 // batches that may be sent at once
+	at    time.Time
+}
+
+func (p *pacer) refill(now time.Time) {
+	p.ahead = min(batchAhead, p.ahead+float64(now.Sub(p.at))/float64(batchTime))
+	p.at = now
+}
+
+// delay returns how long to gather lines before the next batch.
+func (p *pacer) delay(now time.Time) time.Duration {
+	p.refill(now)
+	if p.ahead >= 1 {
+		return 0
+	}
+	return time.Duration((1 - p.ahead) * float64(batchTime))
+}
+
+// spend counts a batch that was sent. Those of a backlog are not held back, and so count no more than one.
+func (p *pacer) spend(now time.Time) {
+	p.refill(now)
+	p.ahead = max(0, p.ahead-1)
+}
+
+// gather waits until a batch is worth sending: until the rest of its time is over, or there are batchLines.
+func gather(ctx context.Context, tail *supervisor.Tail, timer *time.Timer, rest time.Duration, after uint64) {
 	if rest <= 0 {
 		return
 	}
