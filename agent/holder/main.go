@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -52,8 +53,7 @@ func Main(args []string) int {
 	if len(args) != 1 {
 		return complain(errors.New("the agent starts this command, nobody else does"))
 	}
-	syscall.CloseOnExec(lockFD)
-	syscall.CloseOnExec(statusFD)
+	keepToOurselves()
 	status := os.NewFile(statusFD, "status")
 	h, err := open(args[0])
 	answer := Started{}
@@ -70,6 +70,22 @@ func Main(args []string) int {
 		return complain(err)
 	}
 	return 0
+}
+
+// keepToOurselves keeps the program from inheriting the lock, the status pipe, and whatever the agent's own parent may
+// have left open.
+func keepToOurselves() {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		syscall.CloseOnExec(lockFD)
+		syscall.CloseOnExec(statusFD)
+		return
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= lockFD {
+			syscall.CloseOnExec(fd)
+		}
+	}
 }
 
 func complain(err error) int {
