@@ -227,11 +227,11 @@ func (s *session) ingest(ctx context.Context, arrived *queue[*protocol.ConsoleRe
 	}
 }
 
-// tidy takes lines out of a batch that come again or out of order, and cuts off what no line may have. It returns the
+// tidy takes lines out of a batch that come again, out of order or with nonsensical numbers, and cuts off what no line may have. It returns the
 // last sequence number.
 func tidy(batch *protocol.ConsoleResponse, last uint64) uint64 {
 	batch.Lines = slices.DeleteFunc(batch.GetLines(), func(line *protocol.ConsoleLine) bool {
-		if line.GetSeq() <= last {
+		if line.GetSeq() <= last || line.GetSeq() > maxSeq {
 			return true
 		}
 		last = line.GetSeq()

@@ -16,6 +16,8 @@ import (
 const (
 	maxQueuedEvents     = 512
 	maxQueuedEventBytes = 4 << 20
+	// maxSeq is the highest sequence number of an event or a line that is believed: it fits every database's integers.
+	maxSeq = 1 << 62
 )
 
 // receiveEvents keeps the Events stream up while the link lives.
@@ -96,8 +98,8 @@ func (s *session) storeEvents(
 	last := *acked
 	fresh := events[:0]
 	for _, event := range events {
-		if event.GetSeq() <= last {
-			continue // sent again, or out of order: the agent is told what is acknowledged
+		if event.GetSeq() <= last || event.GetSeq() > maxSeq {
+			continue // sent again, out of order or nonsense: the agent is told what is acknowledged
 		}
 		last = event.GetSeq()
 		if s.ownEvent(ctx, event) {
