@@ -1,0 +1,234 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/node"
+	"github.com/catalyst-panel/catalyst/ent/template"
+	"github.com/catalyst-panel/catalyst/ent/user"
+	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/nodes"
+	"github.com/catalyst-panel/catalyst/internal/templates"
+	"github.com/catalyst-panel/catalyst/internal/tx"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// maxAllocations is how many allocations a server may have.
+const maxAllocations = 64
+
+// processRuntime is the name of the runtime that runs programs of the node itself.
+const processRuntime = "process"
+
+// CreateInput describes a new server. What is nil comes from the template; without a node the server is placed,
+// without an owner it is the caller's, without allocations free ones are taken.
+type CreateInput struct {
+	Name, TemplateID                    string
+	NodeID, OwnerID, Description, Image *string
+	// Memory, Disk and Swap are bytes, CPU is percent of one core.
+	Memory, Disk, Swap *int64
+	CPU                *int
+	Environment        []kind.EnvVar
+	AllocationIDs      []string
+	NetworkMode        *kind.NetworkMode
+	Network            *string
+	CrashPolicy        *kind.CrashPolicy
+	StartOnInstall     bool
+}
+
+// Create makes a server. It needs server.create, and node.update for what touches the node itself: unlimited resources
+// and the network modes HOST and CUSTOM. It fails with BAD_USER_INPUT naming the field, with CONFLICT when there is no
+// room or no free port, and with NODE_OFFLINE; then nothing was made.
+func (s *Service) Create(ctx context.Context, in CreateInput) (*ent.Server, error) {
+	if err := access.Check(ctx, s.Client, access.ServerCreate, access.Anywhere); err != nil {
+		return nil, err
+	}
+	plan, err := s.plan(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	var made *ent.Server
+	err = tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+		home, err := s.home(ctx, t, in, plan)
+		if err != nil {
+			return err
+		}
+		create := plan.create(t, in).SetNodeID(home.ID).SetNetworkMode(networkMode(in, home))
+		if in.StartOnInstall {
+			create.SetPower(kind.PowerRun).SetRun(1).SetState(kind.ServerStateStarting).SetStateReason("asked to start")
+		}
+		sv, err := create.Save(ctx)
+		if err != nil {
+			return fmt.Errorf("store server: %w", err)
+		}
+		if err := s.Nodes.Claim(ctx, t, home.ID, sv.ID, in.AllocationIDs, plan.template.PortsWanted); err != nil {
+			return err
+		}
+		s.deliver(ctx, sv)
+		made = sv.Unwrap()
+		return nil
+	})
+	return made, err
+}
+
+// plan is a new server as far as it can be worked out before a transaction.
+type plan struct {
+	template           *ent.Template
+	ownerID            string
+	image              string
+	memory, disk, swap int64
+	cpu                int
+	environment        map[string]string
+	crashPolicy        kind.CrashPolicy
+}
+
+// plan checks the input and fills it up from the template.
+func (s *Service) plan(ctx context.Context, in CreateInput) (*plan, error) {
+	if n := len(strings.TrimSpace(in.Name)); n == 0 || n > 128 {
+		return nil, fault.Input("name", "Give the server a name of 1 to 128 characters.")
+	}
+	tmpl, err := s.Client.Template.Query().Where(template.ID(in.TemplateID)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, fault.Input("templateId", "There is no such template, or you may not see it: the query templates lists those there are.")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	p := &plan{
+		template: tmpl, image: or(in.Image, tmpl.DefaultImage), memory: or(in.Memory, tmpl.Memory), disk: or(in.Disk, tmpl.Disk),
+		swap: or(in.Swap, tmpl.Swap), cpu: or(in.CPU, tmpl.CPU), crashPolicy: or(in.CrashPolicy, tmpl.CrashPolicy),
+	}
+	infrastructure := mayInfrastructure(ctx)
+	if err := checkLimits(limits{in.Memory, in.Disk, in.Swap, in.CPU}, infrastructure); err != nil {
+		return nil, err
+	}
+	if in.NetworkMode != nil && *in.NetworkMode != kind.NetworkModeBridge && !infrastructure {
+		return nil, fault.New(fault.Forbidden, "The network mode %s needs the permission node.update.", *in.NetworkMode)
+	}
+	if custom := in.NetworkMode != nil && *in.NetworkMode == kind.NetworkModeCustom; custom != (in.Network != nil && *in.Network != "") {
+		return nil, fault.Input("network", "Name a network together with the network mode CUSTOM, and only with that.")
+	}
+	if len(in.AllocationIDs) > maxAllocations {
+		return nil, fault.Input("allocationIds", "A server may have %d allocations at the most.", maxAllocations)
+	}
+	if p.environment, err = templates.Resolve(tmpl.Variables, nil, in.Environment, infrastructure); err != nil {
+		return nil, err
+	}
+	p.ownerID, err = s.owner(ctx, in.OwnerID)
+	return p, err
+}
+
+// owner returns who will own a new server: the caller, or somebody the caller may see.
+func (s *Service) owner(ctx context.Context, wanted *string) (string, error) {
+	caller := viewer.FromContext(ctx).UserID
+	if wanted == nil || *wanted == caller {
+		if caller == "" {
+			return "", fault.Input("ownerId", "Name the user who will own the server.")
+		}
+		return caller, nil
+	}
+	exists, err := s.Client.User.Query().Where(user.ID(*wanted)).Exist(ctx)
+	if err != nil {
+		return "", fmt.Errorf("look up owner: %w", err)
+	}
+	if !exists {
+		return "", fault.Input("ownerId", "There is no such user, or you may not see it.")
+	}
+	return *wanted, nil
+}
+
+// home returns the node of a new server: the one that is named, or the one that has the most room.
+func (s *Service) home(ctx context.Context, t *ent.Tx, in CreateInput, p *plan) (*ent.Node, error) {
+	need := nodes.Need{Memory: p.memory, Disk: p.disk, CPU: p.cpu}
+	if in.NodeID == nil {
+		if len(in.AllocationIDs) > 0 {
+			return nil, fault.Input("nodeId", "Name the node that the allocations belong to.")
+		}
+		return s.Nodes.Place(ctx, need, p.template.PortsWanted)
+	}
+	n, err := t.Node.Query().Where(node.ID(*in.NodeID)).Only(viewer.System(ctx, nil, "read the node of a new server"))
+	if ent.IsNotFound(err) {
+		return nil, fault.Input("nodeId", "There is no such node: leave nodeId out and the server is placed for you.")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read node: %w", err)
+	}
+	if !n.Online {
+		return nil, fault.New(fault.NodeOffline, "The node %s is offline: start its agent, or leave nodeId out and another one is chosen.", n.Name)
+	}
+	if n.Maintenance {
+		return nil, fault.New(fault.Conflict, "The node %s is in maintenance: choose another one.", n.Name)
+	}
+	if n.Runtime == processRuntime && p.template.InstallScript != "" {
+		return nil, fault.New(fault.Conflict, "The template is installed in a container, and the node %s runs programs without containers: choose a node with containerd.", n.Name)
+	}
+	return n, s.Nodes.CheckRoom(ctx, n, need)
+}
+
+// create fills a new server in from the plan.
+func (p *plan) create(t *ent.Tx, in CreateInput) *ent.ServerCreate {
+	return t.Server.Create().
+		SetName(strings.TrimSpace(in.Name)).SetNillableDescription(in.Description).SetTemplateID(p.template.ID).SetOwnerID(p.ownerID).
+		SetImage(p.image).SetMemory(p.memory).SetDisk(p.disk).SetSwap(p.swap).SetCPU(p.cpu).
+		SetEnvironment(p.environment).SetCrashPolicy(p.crashPolicy).SetNillableNetwork(in.Network).SetStateChangedAt(now())
+}
+
+// networkMode is the one that is wanted; programs without containers have the node's network.
+func networkMode(in CreateInput, home *ent.Node) kind.NetworkMode {
+	if home.Runtime == processRuntime {
+		return kind.NetworkModeHost
+	}
+	return or(in.NetworkMode, kind.NetworkModeBridge)
+}
+
+// limits are the resources that an input names.
+type limits struct {
+	memory, disk, swap *int64
+	cpu                *int
+}
+
+// checkLimits refuses negative limits, and unlimited ones from those who may not change nodes.
+func checkLimits(l limits, infrastructure bool) error {
+	check := func(field string, n int64, zeroIsUnlimited bool) error {
+		switch {
+		case n < 0:
+			return fault.Input(field, "A limit cannot be negative.")
+		case n == 0 && zeroIsUnlimited && !infrastructure:
+			return fault.Input(field, "0 means unlimited, which needs the permission node.update: name a limit.")
+		}
+		return nil
+	}
+	for _, b := range []struct {
+		field string
+		n     *int64
+		zero  bool
+	}{{"memory", l.memory, true}, {"disk", l.disk, true}, {"swap", l.swap, false}} {
+		if b.n == nil {
+			continue
+		}
+		if err := check(b.field, *b.n, b.zero); err != nil {
+			return err
+		}
+	}
+	if l.cpu == nil {
+		return nil
+	}
+	return check("cpu", int64(*l.cpu), true)
+}
+
+// mayInfrastructure reports whether the caller may do what touches nodes as such.
+func mayInfrastructure(ctx context.Context) bool {
+	v := viewer.FromContext(ctx)
+	return v.IsSystem() || access.Grants(v, access.NodeUpdate)
+}
+
+func or[T any](v *T, otherwise T) T {
+	if v != nil {
+		return *v
+	}
+	return otherwise
+}

@@ -1,0 +1,163 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	"entgo.io/ent/dialect/sql"
+
+	"github.com/catalyst-panel/catalyst/agent/protocol"
+	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/allocation"
+	"github.com/catalyst-panel/catalyst/ent/server"
+	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/templates"
+	"github.com/catalyst-panel/catalyst/internal/tx"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// Wanted is what should be done about one server: one of the two, or neither when it has no business on the node.
+type Wanted struct {
+	Apply  *protocol.ApplyServerRequest
+	Remove *protocol.RemoveServerRequest
+}
+
+// All returns what should be done about every server of a node.
+func (s *Service) All(ctx context.Context, nodeID string) ([]Wanted, error) {
+	return s.wanted(ctx, server.NodeID(nodeID))
+}
+
+// One returns what should be done about one server of a node.
+func (s *Service) One(ctx context.Context, nodeID, serverID string) (Wanted, error) {
+	all, err := s.wanted(ctx, server.And(server.NodeID(nodeID), server.ID(serverID)))
+	if err != nil || len(all) == 0 {
+		return Wanted{}, err
+	}
+	return all[0], nil
+}
+
+// wanted reads servers, whoever may see them, and says what should be done about each.
+func (s *Service) wanted(ctx context.Context, where func(*sql.Selector)) ([]Wanted, error) {
+	ctx = viewer.System(ctx, nil, "read what is wanted of a node")
+	rows, err := s.Client.Server.Query().Where(where).WithTemplate().
+		WithAllocations(func(q *ent.AllocationQuery) { q.Order(allocation.ByIP(), allocation.ByPort()) }).
+		Order(server.ByID()).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read servers: %w", err)
+	}
+	out := make([]Wanted, len(rows))
+	for i, sv := range rows {
+		if sv.DeletedAt != nil {
+			out[i].Remove = &protocol.RemoveServerRequest{ServerId: sv.ID, KeepFiles: sv.KeepFiles}
+			continue
+		}
+		out[i].Apply = &protocol.ApplyServerRequest{Spec: spec(sv), Desired: &protocol.Desired{
+			Generation: uint64(sv.Generation), Power: powers[sv.Power], Run: uint64(sv.Run), //nolint:gosec // never negative
+		}}
+	}
+	return out, nil
+}
+
+// Removed records that a node has removed a deleted server: its row goes, and its allocations are free again.
+func (s *Service) Removed(ctx context.Context, nodeID, serverID string) error {
+	ctx = viewer.System(ctx, s.Logger, "a node has removed a server")
+	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+		owned := allocation.HasServerWith(server.ID(serverID), server.NodeID(nodeID), server.DeletedAtNotNil())
+		if err := t.Allocation.Update().Where(owned).ClearServerID().SetPrimary(false).Exec(ctx); err != nil {
+			return fmt.Errorf("free allocations: %w", err)
+		}
+		gone, err := t.Server.Delete().Where(server.ID(serverID), server.NodeID(nodeID), server.DeletedAtNotNil()).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("delete server: %w", err)
+		}
+		s.reported.Delete(serverID)
+		if gone > 0 {
+			s.Logger.InfoContext(ctx, "server removed", slog.String("server_id", serverID), slog.String("node_id", nodeID))
+		}
+		return nil
+	})
+}
+
+// Pending returns the servers of a node that have not been reported to be as they are wanted.
+func (s *Service) Pending(ctx context.Context, nodeID string) ([]string, error) {
+	ctx = viewer.System(ctx, nil, "look for servers that are not as wanted")
+	ids, err := s.Client.Server.Query().Where(server.NodeID(nodeID), server.Or(
+		server.DeletedAtNotNil(),
+		func(q *sql.Selector) {
+			q.Where(sql.ColumnsNEQ(q.C(server.FieldGeneration), q.C(server.FieldObservedGeneration)))
+		},
+	)).IDs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read pending servers: %w", err)
+	}
+	return ids, nil
+}
+
+// powers and policies translate enumerations to the wire.
+var (
+	powers = map[kind.Power]protocol.Power{
+		kind.PowerRun: protocol.Power_POWER_RUN, kind.PowerStop: protocol.Power_POWER_STOP, kind.PowerKill: protocol.Power_POWER_KILL,
+	}
+	policies = map[kind.CrashPolicy]protocol.CrashPolicy{
+		kind.CrashPolicyNever:     protocol.CrashPolicy_CRASH_POLICY_NEVER,
+		kind.CrashPolicyOnFailure: protocol.CrashPolicy_CRASH_POLICY_ON_FAILURE,
+		kind.CrashPolicyAlways:    protocol.CrashPolicy_CRASH_POLICY_ALWAYS,
+	}
+)
+
+// spec is a server as its node needs to know it, with every placeholder resolved.
+func spec(sv *ent.Server) *protocol.ServerSpec {
+	tmpl := sv.Edges.Template
+	environment := environment(sv)
+	out := &protocol.ServerSpec{
+		ServerId: sv.ID, Name: sv.Name, Image: sv.Image, Environment: environment,
+		Limits: &protocol.Limits{Memory: sv.Memory, Swap: sv.Swap, Disk: sv.Disk, Cpu: int32(sv.CPU)}, //nolint:gosec // bounded
+		Stop: &protocol.StopSpec{
+			Command: tmpl.StopCommand, Signal: trimSIG(tmpl.StopSignal), GraceMs: int64(tmpl.StopGrace) * 1000,
+		},
+		ReadyPatterns: tmpl.ReadyPatterns, StartTimeoutMs: int64(tmpl.StartTimeout) * 1000,
+		Crash: &protocol.CrashSpec{
+			Policy: policies[sv.CrashPolicy], MaxRestarts: int32(sv.CrashMaxRestarts), WindowMs: int64(sv.CrashWindow) * 1000, //nolint:gosec // bounded
+		},
+		Console:     &protocol.ConsoleSpec{LinesPerSecond: int64(or(sv.ConsoleRateLines, 0)), BytesPerSecond: or(sv.ConsoleRateBytes, 0)},
+		NetworkMode: string(sv.NetworkMode), Network: or(sv.Network, ""), Tty: tmpl.Tty,
+	}
+	if len(tmpl.StartupArgv) > 0 {
+		out.Argv = templates.Argv(tmpl.StartupArgv, environment)
+	} else {
+		out.Shell = templates.Shell(tmpl.Startup)
+	}
+	for _, a := range sv.Edges.Allocations {
+		out.Ports = append(out.Ports, &protocol.Port{Ip: a.IP, Port: int32(a.Port), Primary: a.Primary}) //nolint:gosec // 1…65535
+	}
+	return out
+}
+
+// environment is what a server's program is given: the template's variables, and what Catalyst says of the server.
+func environment(sv *ent.Server) map[string]string {
+	env := make(map[string]string, len(sv.Environment)+5)
+	for _, v := range sv.Edges.Template.Variables {
+		env[v.Key] = v.Default
+	}
+	for key, value := range sv.Environment {
+		env[key] = value
+	}
+	env["SERVER_ID"] = sv.ID
+	env["SERVER_NAME"] = sv.Name
+	env["SERVER_MEMORY"] = strconv.FormatInt(sv.Memory>>20, 10)
+	for _, a := range sv.Edges.Allocations {
+		if a.Primary || env["SERVER_PORT"] == "" {
+			env["SERVER_IP"], env["SERVER_PORT"] = a.IP, strconv.Itoa(a.Port)
+		}
+	}
+	return env
+}
+
+func trimSIG(signal string) string {
+	if len(signal) > 3 && signal[:3] == "SIG" {
+		return signal[3:]
+	}
+	return signal
+}

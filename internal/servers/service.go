@@ -1,0 +1,183 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/catalyst-panel/catalyst/agent/protocol"
+	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/server"
+	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/bus"
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/nodes"
+	"github.com/catalyst-panel/catalyst/internal/tx"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// Link reaches the agents.
+type Link interface {
+	// Dirty makes what is wanted of a server reach its node soon; it never blocks.
+	Dirty(ctx context.Context, nodeID, serverID string)
+	// Client calls a node's agent, or fails with NODE_OFFLINE.
+	Client(nodeID string) (protocol.AgentServiceClient, error)
+}
+
+// Gate opens a context that lives as long as the viewer keeps a right.
+type Gate interface {
+	Open(ctx context.Context, p access.Permission, t access.Target) (context.Context, func(), error)
+}
+
+// Placement finds room for servers.
+type Placement interface {
+	Place(ctx context.Context, need nodes.Need, ports int) (*ent.Node, error)
+	CheckRoom(ctx context.Context, n *ent.Node, need nodes.Need) error
+	Claim(ctx context.Context, t *ent.Tx, nodeID, serverID string, allocationIDs []string, count int) error
+}
+
+// Config is what the service needs.
+type Config struct {
+	Client *ent.Client
+	Bus    *bus.Bus
+	Link   Link
+	Gate   Gate
+	Nodes  Placement
+	Logger *slog.Logger
+}
+
+// Service owns the servers.
+type Service struct {
+	Config
+
+	// order keeps the announcements of a server in the order of their commits: whoever changes a state holds the
+	// server's mutex from before the transaction until the announcement is out.
+	order [256]sync.Mutex
+	// reported is the node's time of the last report of each server (string to int64).
+	reported sync.Map
+}
+
+// New returns the service.
+func New(cfg Config) *Service { return &Service{Config: cfg} }
+
+// StateChange is one step in a server's life.
+type StateChange struct {
+	ServerID string           `json:"serverId"`
+	State    kind.ServerState `json:"state"`
+	Previous kind.ServerState `json:"previous"`
+	At       time.Time        `json:"at"`
+	Reason   string           `json:"reason"`
+}
+
+// stateTopic carries state changes, by server.
+var stateTopic = bus.NewTopic[StateChange]("server-state")
+
+// now is the present in the precision that is stored.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// alone keeps other changes of the same server in this process away until unlock is called.
+func (s *Service) alone(id string) (unlock func()) {
+	h := uint32(2166136261)
+	for i := range len(id) {
+		h = (h ^ uint32(id[i])) * 16777619
+	}
+	m := &s.order[h%uint32(len(s.order))]
+	m.Lock()
+	return m.Unlock
+}
+
+// change runs fn on a locked server within a unit of work and stores what it wrote into the update. The caller's right
+// was checked before.
+func (s *Service) change(ctx context.Context, id string, fn func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error) (*ent.Server, error) {
+	defer s.alone(id)()
+	var changed *ent.Server
+	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+		// A write is the lock that both dialects know.
+		held, err := t.Server.Update().Where(server.ID(id), server.DeletedAtIsNil()).SetUpdatedAt(now()).Save(ctx)
+		if err != nil {
+			return fmt.Errorf("lock server: %w", err)
+		}
+		if held == 0 {
+			return fault.Missing("server")
+		}
+		sv, err := t.Server.Get(viewer.System(ctx, nil, "read a locked server"), id)
+		if err != nil {
+			return fmt.Errorf("read server: %w", err)
+		}
+		u := t.Server.UpdateOneID(id)
+		if err := fn(ctx, t, sv, u); err != nil {
+			return err
+		}
+		saved, err := u.Save(ctx)
+		if err != nil {
+			return fmt.Errorf("store server: %w", err)
+		}
+		if saved.State != sv.State {
+			s.announce(ctx, saved, sv.State)
+		}
+		changed = saved.Unwrap()
+		return nil
+	})
+	return changed, err
+}
+
+// announce publishes a state change after the commit.
+func (s *Service) announce(ctx context.Context, sv *ent.Server, previous kind.ServerState) {
+	c := StateChange{
+		ServerID: sv.ID, State: sv.State, Previous: previous, At: sv.StateChangedAt, Reason: sv.StateReason,
+	}
+	tx.AfterCommit(ctx, func(ctx context.Context) {
+		if err := stateTopic.Publish(ctx, s.Bus, c.ServerID, c); err != nil {
+			s.Logger.ErrorContext(ctx, "could not announce a state", slog.String("server_id", c.ServerID), slog.Any("error", err))
+		}
+	})
+}
+
+// deliver makes what is wanted of the server reach its node after the commit.
+func (s *Service) deliver(ctx context.Context, sv *ent.Server) {
+	nodeID, id := sv.NodeID, sv.ID
+	tx.AfterCommit(ctx, func(ctx context.Context) { s.Link.Dirty(ctx, nodeID, id) })
+}
+
+// enter writes a state into an update, or fails with CONFLICT when it cannot follow.
+func enter(u *ent.ServerUpdateOne, sv *ent.Server, to kind.ServerState, reason string) error {
+	if sv.State == to {
+		return nil
+	}
+	if !kind.CanFollow(sv.State, to) {
+		return fault.New(fault.Conflict, "The server cannot become %s while it is %s.", to, sv.State)
+	}
+	u.SetState(to).SetStateReason(reason).SetStateChangedAt(now())
+	return nil
+}
+
+// Follow sends the state changes of a server, in order. It needs server.read and blocks until ctx ends, the right is
+// lost, or send fails.
+func (s *Service) Follow(ctx context.Context, id string, send func(StateChange) error) error {
+	ctx, closeGate, err := s.Gate.Open(ctx, access.ServerRead, access.On(id))
+	if err != nil {
+		return err
+	}
+	defer closeGate()
+	sub, err := stateTopic.Subscribe(ctx, s.Bus, id, bus.Options{Buffer: 256, Policy: bus.Latest})
+	if err != nil {
+		return fmt.Errorf("follow states: %w", err)
+	}
+	defer sub.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case c, ok := <-sub.C():
+			if !ok {
+				return context.Cause(ctx)
+			}
+			if err := send(c); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/backup"
+	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/changes"
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/nodes"
+	"github.com/catalyst-panel/catalyst/internal/templates"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// UpdateInput changes a server; nil leaves a field as it is. Environment names only the variables to change.
+type UpdateInput struct {
+	ID                       string
+	Name, Description, Image *string
+	// Memory, Disk and Swap are bytes, CPU is percent of one core.
+	Memory, Disk, Swap *int64
+	CPU                *int
+	Environment        []kind.EnvVar
+	CrashPolicy        *kind.CrashPolicy
+	// CrashMaxRestarts restarts are allowed within CrashWindow seconds.
+	CrashMaxRestarts, CrashWindow *int
+}
+
+// Update changes a server. It needs server.update. What the program itself is given (image, limits, environment) is
+// applied by its next start, and the server's pendingRestart says so until then.
+func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Server, error) {
+	if err := access.Check(ctx, s.Client, access.ServerUpdate, access.On(in.ID)); err != nil {
+		return nil, err
+	}
+	if in.Name != nil {
+		if n := len(strings.TrimSpace(*in.Name)); n == 0 || n > 128 {
+			return nil, fault.Input("name", "Give the server a name of 1 to 128 characters.")
+		}
+	}
+	if in.CrashMaxRestarts != nil && *in.CrashMaxRestarts < 0 {
+		return nil, fault.Input("crashMaxRestarts", "The number of restarts cannot be negative.")
+	}
+	if in.CrashWindow != nil && *in.CrashWindow < 1 {
+		return nil, fault.Input("crashWindow", "The window is at least one second long.")
+	}
+	infrastructure := mayInfrastructure(ctx)
+	if err := checkLimits(limits{in.Memory, in.Disk, in.Swap, in.CPU}, infrastructure); err != nil {
+		return nil, err
+	}
+	return s.change(ctx, in.ID, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
+		sys := viewer.System(ctx, nil, "change a server")
+		tmpl, err := t.Template.Get(sys, sv.TemplateID)
+		if err != nil {
+			return fmt.Errorf("read the server's template: %w", err)
+		}
+		environment, err := templates.Resolve(tmpl.Variables, sv.Environment, in.Environment, infrastructure)
+		if err != nil {
+			return err
+		}
+		if err := s.checkGrowth(sys, t, sv, in); err != nil {
+			return err
+		}
+		u.SetEnvironment(environment)
+		in.apply(u)
+		if in.program() {
+			// The node learns of it now and its program at its next start.
+			u.SetPendingRestart(sv.State.Alive()).AddGeneration(1)
+			s.deliver(ctx, sv)
+		}
+		return nil
+	})
+}
+
+// program reports whether something changes that the node must know.
+func (in UpdateInput) program() bool {
+	return in.Name != nil || in.Image != nil || in.Memory != nil || in.Disk != nil || in.Swap != nil || in.CPU != nil ||
+		in.Environment != nil || in.CrashPolicy != nil || in.CrashMaxRestarts != nil || in.CrashWindow != nil
+}
+
+func (in UpdateInput) apply(u *ent.ServerUpdateOne) {
+	if in.Name != nil {
+		u.SetName(strings.TrimSpace(*in.Name))
+	}
+	u.SetNillableDescription(in.Description).SetNillableImage(in.Image).
+		SetNillableMemory(in.Memory).SetNillableDisk(in.Disk).SetNillableSwap(in.Swap).SetNillableCPU(in.CPU).
+		SetNillableCrashPolicy(in.CrashPolicy).SetNillableCrashMaxRestarts(in.CrashMaxRestarts).SetNillableCrashWindow(in.CrashWindow)
+}
+
+// checkGrowth refuses limits that the node has no room for.
+func (s *Service) checkGrowth(ctx context.Context, t *ent.Tx, sv *ent.Server, in UpdateInput) error {
+	need := nodes.Need{
+		Memory: or(in.Memory, sv.Memory) - sv.Memory, Disk: or(in.Disk, sv.Disk) - sv.Disk, CPU: or(in.CPU, sv.CPU) - sv.CPU,
+	}
+	if need.Memory <= 0 && need.Disk <= 0 && need.CPU <= 0 {
+		return nil
+	}
+	n, err := t.Node.Get(ctx, sv.NodeID)
+	if err != nil {
+		return fmt.Errorf("read the server's node: %w", err)
+	}
+	return s.Nodes.CheckRoom(ctx, n, need)
+}
+
+// Environment returns a server's variables in the template's order, as the caller may see them: secrets are masked
+// always, and what users may not view is left out for those who may not change nodes.
+func (s *Service) Environment(ctx context.Context, sv *ent.Server) ([]kind.EnvVar, error) {
+	if err := access.Check(ctx, s.Client, access.ServerRead, access.On(sv.ID)); err != nil {
+		return nil, err
+	}
+	sys := viewer.System(ctx, nil, "read a server's variables")
+	// The entity may have been loaded for a few columns only.
+	whole, err := s.Client.Server.Get(sys, sv.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read server: %w", err)
+	}
+	tmpl, err := s.Client.Template.Get(sys, whole.TemplateID)
+	if err != nil {
+		return nil, fmt.Errorf("read the server's template: %w", err)
+	}
+	infrastructure := mayInfrastructure(ctx)
+	out := make([]kind.EnvVar, 0, len(tmpl.Variables))
+	for _, v := range tmpl.Variables {
+		value, set := whole.Environment[v.Key]
+		switch {
+		case !v.UserViewable && !infrastructure:
+			continue
+		case !set:
+			value = v.Default
+		}
+		if v.Secret && value != "" {
+			value = "********"
+		}
+		out = append(out, kind.EnvVar{Key: v.Key, Value: value})
+	}
+	return out, nil
+}
+
+// ResetCrashCount forgets a server's crashes, so that its crash policy begins anew. It needs server.update.
+func (s *Service) ResetCrashCount(ctx context.Context, id string) (*ent.Server, error) {
+	if err := access.Check(ctx, s.Client, access.ServerUpdate, access.On(id)); err != nil {
+		return nil, err
+	}
+	return s.change(ctx, id, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
+		if err := online(ctx, t, sv); err != nil {
+			return err
+		}
+		if err := s.forgetCrashes(ctx, sv); err != nil {
+			return err
+		}
+		u.SetCrashCount(0)
+		return nil
+	})
+}
+
+// DeleteInput says how a server is deleted.
+type DeleteInput struct {
+	ID string
+	// Force deletes locked backups as well.
+	Force bool
+	// KeepFiles leaves the server's files on the node.
+	KeepFiles bool
+}
+
+// Delete deletes a server: it is gone for everybody at once, and its program, files and allocations go when its node
+// has carried it out, which an offline node does when it returns. It needs server.delete and fails with CONFLICT while
+// a backup is locked, unless forced.
+func (s *Service) Delete(ctx context.Context, in DeleteInput) (string, error) {
+	if err := access.Check(ctx, s.Client, access.ServerDelete, access.On(in.ID)); err != nil {
+		return "", err
+	}
+	_, err := s.change(ctx, in.ID, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
+		locked, err := t.Backup.Query().Where(backup.ServerID(sv.ID), backup.Locked(true)).Count(viewer.System(ctx, nil, "count locked backups"))
+		if err != nil {
+			return fmt.Errorf("count locked backups: %w", err)
+		}
+		if locked > 0 && !in.Force {
+			return fault.New(fault.Conflict, "%d backups of the server are locked: unlock them, or delete with force.", locked)
+		}
+		u.SetDeletedAt(now()).SetKeepFiles(in.KeepFiles).SetPower(kind.PowerKill).AddGeneration(1)
+		changes.Deleted(ctx, s.Bus, s.Logger, "Server", sv.ID, sv.OwnerID)
+		s.deliver(ctx, sv)
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return in.ID, nil
+}
