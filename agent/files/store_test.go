@@ -1,0 +1,137 @@
+package files_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/catalyst-panel/catalyst/agent/files"
+	"github.com/catalyst-panel/catalyst/internal/kind"
+)
+
+func open(t *testing.T) (*files.Store, string) {
+	t.Helper()
+	s, err := files.Open(filepath.Join(t.TempDir(), "servers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	id := kind.NewID(kind.PrefixServer)
+	if err := s.Create(id); err != nil {
+		t.Fatal(err)
+	}
+	return s, id
+}
+
+func write(t *testing.T, path string, size int) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(strings.Repeat("x", size)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCreateListRemove(t *testing.T) {
+	t.Parallel()
+	s, id := open(t)
+	root := filepath.Join(s.Path(id), files.FilesDir)
+	write(t, filepath.Join(root, "world.dat"), 10)
+	write(t, filepath.Join(s.Path(id), "state.json"), 10)
+	outside := filepath.Join(t.TempDir(), "precious")
+	write(t, outside, 10)
+	if err := os.Symlink(filepath.Dir(outside), filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Create(id); err != nil {
+		t.Errorf("create again: %v", err)
+	}
+	if ids, err := s.List(); err != nil || !slices.Equal(ids, []string{id}) {
+		t.Errorf("List = %v, %v", ids, err)
+	}
+	if err := s.Remove(id, true); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(s.Path(id) + "/*"); !slices.Equal(left, []string{root}) {
+		t.Errorf("left with the files kept: %v", left)
+	}
+	for range 2 {
+		if err := s.Remove(id, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(s.Path(id)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory is still there: %v", err)
+	}
+	if err := s.Remove(id, true); err != nil {
+		t.Errorf("remove what is gone: %v", err)
+	}
+	if _, err := os.Stat(outside); err != nil {
+		t.Errorf("a link led outside: %v", err)
+	}
+}
+
+func TestNamesThatAreNoServer(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	for _, id := range []string{"", ".", "..", "/", "a/../b", "srv_x", kind.NewID(kind.PrefixNode), kind.NewID(kind.PrefixServer) + "/.."} {
+		if s.Create(id) == nil || s.Remove(id, false) == nil {
+			t.Errorf("%q was taken for a server", id)
+		}
+		if _, err := s.Usage(t.Context(), id); err == nil {
+			t.Errorf("%q was measured", id)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	s, id := open(t)
+	root := filepath.Join(s.Path(id), files.FilesDir)
+	if err := os.MkdirAll(filepath.Join(root, "a", "b"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	empty, err := s.Usage(t.Context(), id)
+	if err != nil || empty.Inodes != 3 {
+		t.Fatalf("three directories: %+v, %v", empty, err)
+	}
+	write(t, filepath.Join(root, "a", "b", "file"), 1<<20)
+	if err := os.Link(filepath.Join(root, "a", "b", "file"), filepath.Join(root, "again")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(root, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"up": "..", "loop": ".", "out": "/usr", "gone": "nowhere"} {
+		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.Usage(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(int64(3+1+1+4), got.Inodes); diff != "" {
+		t.Errorf("inodes (-want +got):\n%s", diff)
+	}
+	if grown := got.Bytes - empty.Bytes; grown < 1<<20 || grown > 1<<20+64<<10 {
+		t.Errorf("bytes grew by %d, want 1 MiB once", grown)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Usage(ctx, id); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a cancelled context: %v", err)
+	}
+	if none, err := s.Usage(t.Context(), kind.NewID(kind.PrefixServer)); err != nil || none != (files.Usage{}) {
+		t.Errorf("a server without a root: %+v, %v", none, err)
+	}
+}
