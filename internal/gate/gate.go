@@ -49,6 +49,11 @@ func (k *Keeper) Open(ctx context.Context, p access.Permission, t access.Target)
 	return k.open(ctx, t.ID(), func(ctx context.Context) error { return access.Check(ctx, k.Client, p, t) })
 }
 
+// See is Open for whoever may see the entity with the identifier id, whatever it may do with it.
+func (k *Keeper) See(ctx context.Context, id string) (_ context.Context, closeGate func(), _ error) {
+	return k.open(ctx, id, func(ctx context.Context) error { return access.Visible(ctx, k.Client, id) })
+}
+
 // Watch is Open for a read of everything of a kind, which only needs the viewer to stay signed in: each event is
 // checked by its reader.
 func (k *Keeper) Watch(ctx context.Context) (_ context.Context, closeGate func(), _ error) {
