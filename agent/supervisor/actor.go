@@ -95,7 +95,7 @@ type actor struct {
 
 func newActor(s *Supervisor, id string, r *record) *actor {
 	t := s.tails[id]
-	path := filepath.Join(s.config.Dir, id)
+	path := s.store.Path(id)
 	if t == nil {
 		t = &Tail{Dir: filepath.Join(path, consoleDir), changed: make(chan struct{})}
 		s.tails[id] = t
@@ -307,7 +307,7 @@ func (a *actor) finishRemoval(ctx context.Context) {
 	if a.said != nil {
 		<-a.said // a console line may still be on its way
 	}
-	if err := removeDirectory(a.dir.Path, a.KeepFiles); err != nil {
+	if err := a.supervisor.store.Remove(a.id, a.KeepFiles); err != nil {
 		a.log.LogAttrs(ctx, slog.LevelError, "server is not removed, trying again", slog.Any("error", err))
 		a.alarm.Reset(retryRemoval)
 		return

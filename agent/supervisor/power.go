@@ -208,7 +208,7 @@ func (a *actor) start(ctx context.Context, spec runtime.Spec, said <-chan struct
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if err := createFiles(a.dir.Path); err != nil {
+	if err := a.supervisor.store.Create(a.id); err != nil {
 		return nil, err
 	}
 	retry := time.NewTimer(launchAgain)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -166,10 +165,10 @@ func (s *Supervisor) measureDisk(a *actor) {
 			return
 		}
 		defer func() { s.walks <- struct{}{} }()
-		size, err := usage(s.ctx, filepath.Join(s.config.Dir, a.id))
+		size, err := s.store.Usage(s.ctx, a.id)
 		if err != nil && s.ctx.Err() == nil {
 			a.log.LogAttrs(s.ctx, slog.LevelWarn, "size of the files is unknown", slog.Any("error", err))
 		}
-		a.disk.end(size, err)
+		a.disk.end(size.Bytes, err)
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/catalyst-panel/catalyst/agent/files"
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -36,6 +36,7 @@ type Config struct {
 // Supervisor owns the servers of a node.
 type Supervisor struct {
 	config Config
+	store  *files.Store
 	ctx    context.Context //nolint:containedctx // the actors' lifetime, which no caller's context may shorten
 	cancel context.CancelFunc
 	actors sync.WaitGroup
@@ -50,12 +51,18 @@ type Supervisor struct {
 // New loads the servers of an earlier agent, adopts the programs that run, and starts to supervise them. The context
 // bounds loading only; the supervisor lives until Detach.
 func New(ctx context.Context, config Config) (*Supervisor, error) {
-	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create servers directory: %w", err)
+	store, err := files.Open(config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := store.List()
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Supervisor{
 		config:  config,
+		store:   store,
 		ctx:     life,
 		cancel:  cancel,
 		walks:   make(chan struct{}, 1),
@@ -63,26 +70,18 @@ func New(ctx context.Context, config Config) (*Supervisor, error) {
 		tails:   make(map[string]*Tail),
 	}
 	s.walks <- struct{}{}
-	entries, err := os.ReadDir(config.Dir)
-	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("list servers: %w", err)
-	}
-	for _, entry := range entries {
-		if !entry.IsDir() || !kind.ValidID(kind.PrefixServer, entry.Name()) {
-			continue
-		}
-		record, err := loadRecord(filepath.Join(config.Dir, entry.Name()))
+	for _, id := range ids {
+		record, err := loadRecord(store.Path(id))
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 			continue // what a removal left behind, or a server that was never applied
 		case err != nil:
 			// One damaged file must not keep the others from being supervised; the panel applies the server anew.
 			config.Logger.LogAttrs(ctx, slog.LevelError, "server state is unreadable",
-				slog.String("server_id", entry.Name()), slog.Any("error", err))
+				slog.String("server_id", id), slog.Any("error", err))
 			continue
 		}
-		s.start(entry.Name(), record)
+		s.start(id, record)
 	}
 	return s, nil
 }
@@ -146,8 +145,8 @@ func (s *Supervisor) findOrCreate(id string) (*actor, error) {
 	if a := s.servers[id]; a != nil {
 		return a, nil
 	}
-	if err := os.MkdirAll(filepath.Join(s.config.Dir, id), 0o700); err != nil {
-		return nil, fmt.Errorf("create server directory: %w", err)
+	if err := s.store.Create(id); err != nil {
+		return nil, err
 	}
 	return s.start(id, &record{State: kind.ServerStateStopped, At: time.Now()}), nil
 }
@@ -160,7 +159,7 @@ func (s *Supervisor) Remove(ctx context.Context, id string, keepFiles bool) erro
 	}
 	a := s.find(id)
 	if a == nil {
-		return removeDirectory(filepath.Join(s.config.Dir, id), keepFiles)
+		return s.store.Remove(id, keepFiles)
 	}
 	if err := a.ask(ctx, func(ctx context.Context) { a.remove(ctx, keepFiles) }); err != nil && !errors.Is(err, errGone) {
 		return err
@@ -272,4 +271,7 @@ func (s *Supervisor) Detach() {
 	s.mu.Unlock()
 	s.cancel()
 	s.actors.Wait()
+	if err := s.store.Close(); err != nil {
+		s.config.Logger.LogAttrs(s.ctx, slog.LevelWarn, "servers directory is not closed", slog.Any("error", err))
+	}
 }

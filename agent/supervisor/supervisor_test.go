@@ -600,7 +600,7 @@ func TestSample(t *testing.T) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if s.GetCpuPercent() < 49.9 || s.GetCpuPercent() > 50.1 || s.GetMemoryLimit() != 64<<20 || s.GetDiskBytes() != 1000 || s.GetUptimeMs() != 11_000 {
+		if s.GetCpuPercent() < 49.9 || s.GetCpuPercent() > 50.1 || s.GetMemoryLimit() != 64<<20 || s.GetDiskBytes() < 1000 || s.GetUptimeMs() != 11_000 {
 			w.t.Errorf("sample %v", s)
 		}
 		equal(w.t, "samples", 1, len(w.sup.Samples(w.t.Context())))

@@ -21,7 +21,7 @@ func (s *Supervisor) Console(id string) *Tail {
 	defer s.mu.Unlock()
 	t := s.tails[id]
 	if t == nil {
-		t = &Tail{Dir: filepath.Join(s.config.Dir, id, consoleDir), changed: make(chan struct{})}
+		t = &Tail{Dir: filepath.Join(s.store.Path(id), consoleDir), changed: make(chan struct{})}
 		s.tails[id] = t
 	}
 	return t
