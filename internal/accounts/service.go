@@ -1,0 +1,245 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/internal/audit"
+	"github.com/catalyst-panel/catalyst/internal/bus"
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/ratelimit"
+	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/token"
+	"github.com/catalyst-panel/catalyst/internal/tx"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// DefaultPasswordCost is bcrypt's cost unless the Config says otherwise: about a quarter of a second.
+const DefaultPasswordCost = 12
+
+// maxUserAgent is the width of the column.
+const maxUserAgent = 512
+
+// Limiter counts calls per key. ratelimit.Limiter is one.
+type Limiter interface {
+	// Allow counts a call, or says how long the key has to wait.
+	Allow(key string) (retryAfter time.Duration, ok bool)
+}
+
+// Config is what the service needs.
+type Config struct {
+	// Client is the database.
+	Client *ent.Client
+	// Tokens signs access tokens.
+	Tokens *token.Signer
+	// Bus carries AccessChanged.
+	Bus *bus.Bus
+	// Logger takes what nobody asked for.
+	Logger *slog.Logger
+	// AllowRegistration lets anybody make an account.
+	AllowRegistration bool
+	// Limiter bounds credential checks per account and address; nil bounds nothing.
+	Limiter Limiter
+	// PasswordCost is bcrypt's cost; DefaultPasswordCost when zero.
+	PasswordCost int
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+}
+
+// Service implements the verbs of this package. It is safe for concurrent use.
+type Service struct {
+	client       *ent.Client
+	tokens       *token.Signer
+	bus          *bus.Bus
+	log          *slog.Logger
+	registration bool
+	limiter      Limiter
+	passwords    *hasher
+	clock        func() time.Time
+	standings    *standings
+	watchers     *watchers
+}
+
+// New returns a Service.
+func New(c Config) (*Service, error) {
+	if c.Client == nil || c.Tokens == nil || c.Bus == nil {
+		return nil, errors.New("accounts: a database client, a token signer and a bus are needed")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.PasswordCost == 0 {
+		c.PasswordCost = DefaultPasswordCost
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.PasswordCost < bcrypt.MinCost || c.PasswordCost > bcrypt.MaxCost {
+		return nil, errors.New("accounts: the password cost is out of bcrypt's range")
+	}
+	return &Service{
+		client:       c.Client,
+		tokens:       c.Tokens,
+		bus:          c.Bus,
+		log:          c.Logger,
+		registration: c.AllowRegistration,
+		limiter:      c.Limiter,
+		passwords:    newHasher(c.PasswordCost, runtime.GOMAXPROCS(0)),
+		clock:        c.Now,
+		standings:    newStandings(c.Now),
+		watchers:     newWatchers(),
+	}, nil
+}
+
+// now returns the time in the precision that both databases keep.
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+// unit is one unit of work of a verb.
+type unit struct {
+	*ent.Tx
+	// entry becomes the verb's entry in the audit trail; without an action there will be none.
+	entry *audit.Entry
+}
+
+// do runs fn as a unit of work and puts what came of it into the audit trail: a success together with the work, a
+// refusal for want of a permission apart from it.
+func (s *Service) do(ctx context.Context, e audit.Entry, fn func(ctx context.Context, u unit) error) error {
+	var last audit.Entry
+	err := tx.Do(ctx, s.client, func(ctx context.Context, t *ent.Tx) error {
+		last = e // the function may run more than once
+		if err := fn(ctx, unit{Tx: t, entry: &last}); err != nil {
+			return err
+		}
+		if last.Action == "" {
+			return nil
+		}
+		return audit.Record(ctx, t, last)
+	})
+	s.recordRefusal(ctx, last, err)
+	if ent.IsConstraintError(err) {
+		return fault.New(fault.Conflict, "Somebody else changed the same thing. Look at it again and repeat.").Wrap(err)
+	}
+	return err
+}
+
+// verb is do for what nobody anonymous may do: they do not even get to open a transaction.
+func (s *Service) verb(ctx context.Context, e audit.Entry, fn func(ctx context.Context, u unit) error) error {
+	if viewer.FromContext(ctx) == nil {
+		return anonymous()
+	}
+	return s.do(ctx, e, fn)
+}
+
+// recordRefusal records what the viewer may not do, if that is what err says.
+func (s *Service) recordRefusal(ctx context.Context, e audit.Entry, err error) {
+	if fault.CodeOf(err) != fault.Forbidden || e.Action == "" {
+		return
+	}
+	e.Outcome, e.Details = kind.AuditOutcomeRefused, nil
+	s.recordApart(ctx, e)
+}
+
+// recordApart records what did not happen. The caller's answer does not depend on it.
+func (s *Service) recordApart(ctx context.Context, e audit.Entry) {
+	if err := audit.RecordApart(ctx, s.client, e); err != nil {
+		s.log.ErrorContext(ctx, "could not write the audit trail",
+			slog.String("action", e.Action), slog.Any("error", err))
+	}
+}
+
+// asSystem returns a context that sees what the viewer may not. It is for reads that a verb needs; what they find is
+// not shown.
+func (s *Service) asSystem(ctx context.Context, reason string) context.Context {
+	return viewer.System(ctx, s.log, reason)
+}
+
+// signedIn returns the viewer, who is a person.
+func signedIn(ctx context.Context) (*viewer.Viewer, error) {
+	v := viewer.FromContext(ctx)
+	if v == nil || v.IsSystem() {
+		return nil, anonymous()
+	}
+	return v, nil
+}
+
+func anonymous() *fault.Error {
+	return fault.New(fault.Unauthenticated, "Sign in first: send an access token or an API key.")
+}
+
+// inPerson returns the viewer, who has signed in with a password: an API key does not change the account it acts for.
+func inPerson(ctx context.Context) (*viewer.Viewer, error) {
+	v, err := signedIn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if v.KeyID != "" || v.Limit != nil {
+		return nil, fault.New(fault.Forbidden, "An API key cannot change the account it belongs to. Sign in with the password.")
+	}
+	return v, nil
+}
+
+// limit counts one check of a credential of the account, or of what was given for one, from the caller's address.
+func (s *Service) limit(ctx context.Context, what, account string) error {
+	if s.limiter == nil {
+		return nil
+	}
+	ip, _ := origin(ctx)
+	key := what + "|" + account + "|" + ratelimit.AddrKey(ip)
+	if wait, ok := s.limiter.Allow(key); !ok {
+		return fault.Limited(wait, "Too many attempts. Wait %s and try again.", wait.Round(time.Second))
+	}
+	return nil
+}
+
+// whole returns a NOT_FOUND fault for an identifier that cannot be one of the kind that p names.
+func whole(p kind.Prefix, id, noun string) error {
+	if !kind.ValidID(p, id) {
+		return fault.Missing(noun)
+	}
+	return nil
+}
+
+// missing turns a row that is not there into the NOT_FOUND fault for the noun.
+func missing(err error, noun string) error {
+	if ent.IsNotFound(err) {
+		return fault.Missing(noun)
+	}
+	return err
+}
+
+// origin returns where the request comes from. On a long-lived connection that is where the viewer signed in.
+func origin(ctx context.Context) (ip netip.Addr, userAgent string) {
+	info := request.FromContext(ctx)
+	ip, userAgent = info.IP, info.UserAgent
+	if v := viewer.FromContext(ctx); v != nil && v.IP.IsValid() {
+		ip, userAgent = v.IP, v.UserAgent
+	}
+	return ip.Unmap().WithZone(""), userAgent
+}
+
+// address returns the caller's address as it is stored.
+func address(ctx context.Context) string {
+	ip, _ := origin(ctx)
+	if !ip.IsValid() {
+		return ""
+	}
+	return ip.String()
+}
+
+// program returns the caller's program as it is stored.
+func program(ctx context.Context) string {
+	_, agent := origin(ctx)
+	if len(agent) > maxUserAgent {
+		agent = agent[:maxUserAgent]
+	}
+	return strings.ToValidUTF8(agent, "")
+}
