@@ -402,7 +402,7 @@ var (
 				Symbol:     "backups_backup_storages_backups",
 				Columns:    []*schema.Column{BackupsColumns[17]},
 				RefColumns: []*schema.Column{BackupStoragesColumns[0]},
-				OnDelete:   schema.Restrict,
+				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "backups_servers_backups",
@@ -642,7 +642,7 @@ var (
 				Symbol:     "nodes_locations_nodes",
 				Columns:    []*schema.Column{NodesColumns[33]},
 				RefColumns: []*schema.Column{LocationsColumns[0]},
-				OnDelete:   schema.Restrict,
+				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
@@ -962,19 +962,19 @@ var (
 				Symbol:     "servers_nodes_servers",
 				Columns:    []*schema.Column{ServersColumns[37]},
 				RefColumns: []*schema.Column{NodesColumns[0]},
-				OnDelete:   schema.Restrict,
+				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_templates_servers",
 				Columns:    []*schema.Column{ServersColumns[38]},
 				RefColumns: []*schema.Column{TemplatesColumns[0]},
-				OnDelete:   schema.Restrict,
+				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_users_servers",
 				Columns:    []*schema.Column{ServersColumns[39]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
-				OnDelete:   schema.Restrict,
+				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
@@ -1501,6 +1501,11 @@ var (
 				Name:    "user_created_at",
 				Unique:  false,
 				Columns: []*schema.Column{UsersColumns[1]},
+			},
+			{
+				Name:    "user_username",
+				Unique:  false,
+				Columns: []*schema.Column{UsersColumns[4]},
 			},
 		},
 	}

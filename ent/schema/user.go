@@ -6,6 +6,7 @@ import (
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
 
 	"github.com/catalyst-panel/catalyst/internal/kind"
 )
@@ -93,4 +94,9 @@ func (User) Edges() []ent.Edge {
 			Annotations(hidden(), cascade()).
 			Comment("Links by which a new password may be set."),
 	}
+}
+
+// Indexes returns the index of the order by name.
+func (User) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("username")}
 }
