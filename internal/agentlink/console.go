@@ -217,7 +217,7 @@ func (s *session) ingest(ctx context.Context, arrived *queue[*protocol.ConsoleRe
 		if len(fresh) == 0 {
 			continue
 		}
-		err = s.persist(ctx, "could not store console lines", func(ctx context.Context) error {
+		err = s.persist(ctx, "store console lines", func(ctx context.Context) error {
 			return s.link.cfg.Console.Ingest(ctx, s.nodeID, fresh)
 		})
 		if err != nil {

@@ -189,7 +189,7 @@ func (s *session) knowOne(serverID string) {
 // reconcile hands over everything once, and from then on whatever lags behind.
 func (s *session) reconcile(ctx context.Context) {
 	var once sync.Once
-	err := s.persist(ctx, "could not bring a node up to date", func(ctx context.Context) error {
+	err := s.persist(ctx, "sync", func(ctx context.Context) error {
 		defer once.Do(func() { close(s.synced) })
 		return s.sync(ctx)
 	})

@@ -107,7 +107,7 @@ func (s *session) storeEvents(
 		}
 	}
 	if len(fresh) > 0 {
-		err := s.persist(ctx, "could not store a node's events", func(ctx context.Context) error {
+		err := s.persist(ctx, "store events", func(ctx context.Context) error {
 			return s.link.cfg.Reports.Events(ctx, s.nodeID, epoch, fresh)
 		})
 		if err != nil {

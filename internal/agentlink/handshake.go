@@ -123,7 +123,7 @@ func (l *Link) serveConnect(w http.ResponseWriter, r *http.Request) {
 	}
 	// The request's context ends in ways of its own once the connection is taken over.
 	ctx = context.WithoutCancel(ctx)
-	l.host(ctx, newSession(ctx, l, nodeID, remote, ws, taken.conn), place)
+	l.host(newSession(ctx, l, nodeID, remote, ws, taken.conn), place) //nolint:contextcheck // a session carries its own
 }
 
 // refuseBrowser refuses requests that a web page caused: no agent sends an Origin.

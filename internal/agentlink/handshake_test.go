@@ -19,7 +19,7 @@ import (
 
 // TestStrangersCannotDisturb is abuse case N2: nobody without the node's key gets in, and whoever tries does not touch
 // the node's link.
-func TestStrangersCannotDisturb(t *testing.T) {
+func TestStrangersCannotDisturb(t *testing.T) { //nolint:tparallel // what they did is checked at the end
 	t.Parallel()
 	s := newStore()
 	p := start(t, s, "", fast)
@@ -134,7 +134,7 @@ func upgrade(t *testing.T, url, credential, subprotocol, origin string) (int, []
 	return response.StatusCode, body
 }
 
-func TestEnrol(t *testing.T) {
+func TestEnrol(t *testing.T) { //nolint:tparallel // the token is spent on the way
 	t.Parallel()
 	s := newStore()
 	p := start(t, s, "", fast)

@@ -247,7 +247,7 @@ func (l *Link) session(nodeID string) *session {
 }
 
 // host runs a session until it ends, unless the link is closing.
-func (l *Link) host(ctx context.Context, s *session, place *place) {
+func (l *Link) host(s *session, place *place) {
 	l.mu.Lock()
 	if l.closing {
 		l.mu.Unlock()
@@ -264,7 +264,7 @@ func (l *Link) host(ctx context.Context, s *session, place *place) {
 		delete(l.open, s)
 		l.mu.Unlock()
 	}()
-	s.run(ctx, place)
+	s.run(place)
 }
 
 // take makes s the session that holds its node and returns the one that did so before.

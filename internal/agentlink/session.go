@@ -121,7 +121,7 @@ func (s *session) refuse(why *ending) {
 }
 
 // run works until the session ends.
-func (s *session) run(ctx context.Context, place *place) {
+func (s *session) run(place *place) {
 	defer close(s.done)
 	err := s.open(s.ctx, place)
 	place.leave()
@@ -138,12 +138,12 @@ func (s *session) run(ctx context.Context, place *place) {
 	s.close(endingOf(cause))
 	s.deliveries.wait()
 	s.group.Wait()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), disconnectTimeout)
+	defer cancel()
 	s.log.InfoContext(ctx, "a node's link has ended", slog.String("reason", cause.Error()))
 	if !s.connected {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, disconnectTimeout)
-	defer cancel()
 	if err := s.link.cfg.Nodes.Disconnected(ctx, s.nodeID, s.id); err != nil {
 		s.log.WarnContext(ctx, "could not record the end of a node's link", slog.Any("error", err))
 	}
@@ -356,7 +356,8 @@ func (s *session) persist(ctx context.Context, what string, try func(context.Con
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		s.log.WarnContext(ctx, what, slog.Any("error", err), slog.Int("attempt", attempt+1))
+		s.log.WarnContext(ctx, "the work for a node failed and is tried again",
+			slog.String("work", what), slog.Any("error", err), slog.Int("attempt", attempt+1))
 		if err := sleep(ctx, s.link.timing.pause(attempt)); err != nil {
 			return err
 		}

@@ -119,8 +119,9 @@ func TestEventsArriveInOrder(t *testing.T) {
 			if name != "embedded" {
 				url = natsServer(t)
 			}
-			publisher, reader := open(t, url), (*bus.Bus)(nil)
-			if reader = publisher; url != "" {
+			publisher := open(t, url)
+			reader := publisher
+			if url != "" {
 				reader = open(t, url)
 			}
 			one, err := ticks.Subscribe(t.Context(), reader, "a", bus.Options{Buffer: 2000})
