@@ -165,7 +165,7 @@ func writeRefusal(w http.ResponseWriter, err error) {
 		refusal = fault.New(fault.Internal, "Something went wrong. Try again.")
 	}
 	status := http.StatusInternalServerError
-	switch refusal.Code {
+	switch refusal.Code { //nolint:exhaustive // the others do not arise here, and are internal errors to an agent
 	case fault.Unauthenticated:
 		w.Header().Set("WWW-Authenticate", protocol.AuthScheme)
 		status = http.StatusUnauthorized
