@@ -21,6 +21,7 @@ GENERATORS    := $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-connect-go
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
