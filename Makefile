@@ -69,7 +69,7 @@ fuzz: check-go ## run each fuzz target for FUZZTIME (30s)
 
 .PHONY: generate
 generate: check-go check-protoc $(GENERATORS) ## write the generated code anew
-	PATH="$(TOOLS):$$PATH" $(GO) generate -tags tools ./...
+	PATH="$(TOOLS):$$PATH" $(GO) generate ./...
 
 .PHONY: check-generate
 check-generate: check-go ## fail when the generated code is not what the generators write

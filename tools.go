@@ -1,4 +1,4 @@
-//go:build tools
+//go:build tools || generate
 
 // Package main pins the code generators, so that their versions stand in go.mod, and names the commands that
 // `go generate` runs. Order matters: ent writes the SDL that gqlgen reads.

@@ -19,7 +19,7 @@ import (
 // Receive windows of the HTTP/2 connection: larger ones make a transfer no faster, but delay what shares the link.
 const (
 	streamWindow = 1 << 20
-	connWindow   = 4 << 20
+	connWindow   = 4<<20 - 1 // net/http takes its default for 4 MiB and more
 )
 
 // Close statuses of the panel after which it is asked rarely: see docs/agent-protocol.md.
