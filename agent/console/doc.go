@@ -1,24 +1,6 @@
-// Package console owns a server's console log on the node: how output becomes lines (Splitter), how many of them are
-// kept (Limiter), and the segment files that hold them (Writer, Reader).
-//
-// Invariants:
-//   - a log has at most one Writer at a time, over all processes: OpenWriter takes an exclusive lock on the directory;
-//   - sequence numbers start at 1, grow by one with each line and go on after a restart;
-//   - a line that a Reader has seen never changes; lines leave only from the oldest end, whole segments at a time, and
-//     ReadAfter says how many are missing;
-//   - readers need no lock and never hold up the writer.
-//
-// A segment file is named by the sequence number of its first record, 20 decimal digits and ".log", and is a plain
-// sequence of records, integers in little endian:
-//
-//	length   uint32  of what follows the checksum
-//	checksum uint32  CRC-32C of what follows
-//	seq      uint64
-//	at       int64   Unix time in microseconds
-//	stream   uint8   1 STDOUT, 2 STDERR, 3 SYSTEM, 4 INPUT
-//	text     the rest, valid UTF-8 without line feeds or NUL, at most MaxLine bytes
-//
-// A record that is cut short or does not match its checksum ends the segment; the next Writer removes it.
+// Package console is a server's console log on the node, in the terms that the agent and the panel share. The log itself
+// (its invariants, its format, how output becomes lines) is package output, which the holders use without what this
+// package imports.
 //
 // The holder writes while a program runs, the supervisor between two runs; the supervisor reads.
 package console

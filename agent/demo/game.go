@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,8 +19,6 @@ const Command = "demo-game"
 
 // Main runs the game on the process's own standard streams and returns its exit code.
 func Main() int {
-	// It allocates next to nothing: stay small.
-	debug.SetGCPercent(25)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	return Run(ctx, os.Stdin, os.Stdout)

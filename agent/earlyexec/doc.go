@@ -1,7 +1,10 @@
 // Package earlyexec runs the sub-commands of which there are many at once (one holder and perhaps one Demo game for
-// each running server) before the rest of this large binary initialises itself.
+// each running server) before the rest of this large binary initialises itself. Importing it is all there is to do, and
+// a test binary that imports it can be its own holder in the same way.
 //
-// Importing it is all there is to do. Go initialises packages in the order of their import paths as soon as those that
-// they need are ready, so this one comes before the database drivers, the API and the servers that the binary holds.
-// A test binary that imports it can be its own holder in the same way.
+// Go initialises packages in the order of their import paths, each as soon as those that it imports are ready. So this
+// one comes before the database drivers, the API and the embedded servers, but only as long as nothing that it imports,
+// directly or not, has a late path and needs much itself: "regexp", "path/filepath" or "runtime/debug" would each let
+// most of the binary go first. With everything linked in, a holder and its game take 6.5 MB (proportional set size);
+// with those three imports it was 13.5 MB. A test holds the list of imports.
 package earlyexec

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"syscall"
@@ -15,8 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/catalyst-panel/catalyst/agent/console"
-	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/agent/output"
 )
 
 // Descriptors that the agent hands over.
@@ -48,8 +46,6 @@ type holder struct {
 func Main(args []string) int {
 	// The kernel kills the program when the thread that started it ends, so this thread must not.
 	runtime.LockOSThread()
-	// The heap is a few hundred KB: collect early rather than let it grow to Go's usual 4 MB.
-	debug.SetGCPercent(25)
 	if len(args) != 1 {
 		return complain(errors.New("the agent starts this command, nobody else does"))
 	}
@@ -111,7 +107,7 @@ func open(dir string) (*holder, error) {
 	if len(h.spec.Argv) == 0 {
 		return nil, errors.New("The server has no startup command.") //nolint:staticcheck // a sentence for people
 	}
-	log, err := console.OpenWriter(h.spec.ConsoleDir, console.Options{})
+	log, err := output.OpenWriter(h.spec.ConsoleDir, output.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("open console log: %w", err)
 	}
@@ -133,8 +129,8 @@ func open(dir string) (*holder, error) {
 // run returns when the program has ended and its end is on the disk.
 func (h *holder) run() error {
 	var readers, writers sync.WaitGroup
-	readers.Go(func() { h.read(kind.StreamStdout, h.program.stdout) })
-	readers.Go(func() { h.read(kind.StreamStderr, h.program.stderr) })
+	readers.Go(func() { h.read(output.Stdout, h.program.stdout) })
+	readers.Go(func() { h.read(output.Stderr, h.program.stderr) })
 	stop := make(chan struct{})
 	writers.Go(func() { h.stdin.run(stop) })
 	writers.Go(h.accept)
@@ -174,9 +170,9 @@ func waitFor(done <-chan struct{}, limit time.Duration) {
 }
 
 // read records one output stream to its end.
-func (h *holder) read(stream kind.Stream, f *os.File) {
+func (h *holder) read(stream output.Stream, f *os.File) {
 	var (
-		splitter   console.Splitter
+		splitter   output.Splitter
 		unfinished bool
 		buf        = make([]byte, 32<<10)
 	)
@@ -242,7 +238,7 @@ func (h *holder) handle(a *agent, req Request) {
 	case req.Input != nil:
 		h.stdin.offer(input{text: *req.Input, timeout: time.Duration(req.TimeoutMS) * time.Millisecond, done: done})
 	case req.Notice != nil:
-		done(h.recorder.say(kind.StreamSystem, *req.Notice, time.Now()))
+		done(h.recorder.say(output.System, *req.Notice, time.Now()))
 	case req.Signal > 0:
 		done(0, h.program.signal(syscall.Signal(req.Signal)))
 	default:

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,7 +36,7 @@ type program struct {
 // startProgram starts the program in a session of its own. The calling thread must live as long as the program should:
 // the kernel kills the program when that thread ends.
 func startProgram(spec Spec) (*program, error) {
-	path, err := lookPath(spec)
+	file, err := lookPath(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func startProgram(spec Spec) (*program, error) {
 		shell: spec.Shell, startedAt: time.Now(), oomKills: procfs.OOMKills(),
 		stdin: ours[0], stdout: ours[1], stderr: ours[2],
 	}
-	p.pid, err = syscall.ForkExec(path, spec.Argv, &syscall.ProcAttr{
+	p.pid, err = syscall.ForkExec(file, spec.Argv, &syscall.ProcAttr{
 		Dir:   spec.Dir,
 		Env:   spec.Env,
 		Files: []uintptr{theirs[0].Fd(), theirs[1].Fd(), theirs[2].Fd()},
@@ -98,17 +98,17 @@ func lookPath(spec Spec) (string, error) {
 	} else {
 		for _, entry := range spec.Env {
 			if list, ok := strings.CutPrefix(entry, "PATH="); ok {
-				for _, dir := range filepath.SplitList(list) {
-					candidates = append(candidates, filepath.Join(dir, name))
+				for _, dir := range strings.Split(list, ":") {
+					candidates = append(candidates, path.Join(dir, name))
 				}
 			}
 		}
 	}
 	seen := false
-	for _, path := range candidates {
-		full := path
-		if !filepath.IsAbs(full) {
-			full = filepath.Join(spec.Dir, path)
+	for _, candidate := range candidates {
+		full := candidate
+		if !path.IsAbs(full) {
+			full = path.Join(spec.Dir, candidate)
 		}
 		info, err := os.Stat(full)
 		if err != nil || info.IsDir() {

@@ -1,51 +1,52 @@
 package holder
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 	"sync"
 	"time"
+	"unicode/utf8"
 
-	"github.com/catalyst-panel/catalyst/agent/console"
-	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/agent/output"
+	"github.com/catalyst-panel/catalyst/agent/pattern"
 )
 
 const (
 	tailLines = 50
-	tailBytes = 16 << 10
+	tailLine  = 1 << 10
 )
 
 // recorder turns output into console lines. Everything that goes into the log goes through it, under its lock, so that
 // the order of lines is that of what happened.
 type recorder struct {
-	log *console.Writer
+	log *output.Writer
 	// wake is called, with the lock held, when there is something to tell the agents. It must not block.
 	wake func()
 
 	mu       sync.Mutex
-	limiter  *console.Limiter
-	patterns []*regexp.Regexp
+	limiter  *output.Limiter
+	patterns []*pattern.Matcher
 	ready    bool
 	// dropped counts lines over the rate limit, unwritten those that the disk did not take, since it was last said.
 	dropped, unwritten uint64
-	tail               []string
-	tailSize           int
+	// tail is a ring of the last lines, at is where the next one goes.
+	tail [tailLines][]byte
+	at   int
 }
 
-func newRecorder(log *console.Writer, spec Spec, wake func()) (*recorder, error) {
-	r := &recorder{log: log, wake: wake, limiter: console.NewLimiter(spec.Limits), ready: len(spec.ReadyPatterns) == 0}
+func newRecorder(log *output.Writer, spec Spec, wake func()) (*recorder, error) {
+	r := &recorder{log: log, wake: wake, limiter: output.NewLimiter(spec.Limits), ready: len(spec.ReadyPatterns) == 0}
 	for _, p := range spec.ReadyPatterns {
-		re, err := regexp.Compile(p)
-		if err != nil {
-			return nil, fmt.Errorf("the ready pattern %q is not valid: %w", p, err)
+		if !p.Valid() {
+			return nil, errors.New("a ready pattern is damaged")
 		}
-		r.patterns = append(r.patterns, re)
+		r.patterns = append(r.patterns, pattern.NewMatcher(p))
 	}
 	return r, nil
 }
 
 // output records the next bytes of a stream and reports whether something is left to be said once it falls silent.
-func (r *recorder) output(stream kind.Stream, s *console.Splitter, p []byte, now time.Time) (unfinished bool) {
+func (r *recorder) output(stream output.Stream, s *output.Splitter, p []byte, now time.Time) (unfinished bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.Write(p, func(line []byte) { r.line(stream, line, now) })
@@ -54,7 +55,7 @@ func (r *recorder) output(stream kind.Stream, s *console.Splitter, p []byte, now
 }
 
 // idle records what a stream has left to say: the part of a line, and what was dropped.
-func (r *recorder) idle(stream kind.Stream, s *console.Splitter, final bool, now time.Time) {
+func (r *recorder) idle(stream output.Stream, s *output.Splitter, final bool, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.Flush(final, func(line []byte) { r.line(stream, line, now) })
@@ -63,20 +64,20 @@ func (r *recorder) idle(stream kind.Stream, s *console.Splitter, final bool, now
 }
 
 // say records a line that is not output, and so under no limit.
-func (r *recorder) say(stream kind.Stream, text string, now time.Time) (uint64, error) {
+func (r *recorder) say(stream output.Stream, text string, now time.Time) (uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.sayLocked(stream, text, now)
 }
 
-func (r *recorder) sayLocked(stream kind.Stream, text string, now time.Time) (uint64, error) {
+func (r *recorder) sayLocked(stream output.Stream, text string, now time.Time) (uint64, error) {
 	r.explain(now)
 	seq, err := r.log.Append(stream, text, now)
 	r.flush()
 	return seq, err
 }
 
-func (r *recorder) line(stream kind.Stream, line []byte, now time.Time) {
+func (r *recorder) line(stream output.Stream, line []byte, now time.Time) {
 	if !r.ready {
 		for _, p := range r.patterns {
 			if p.Match(line) {
@@ -91,7 +92,7 @@ func (r *recorder) line(stream kind.Stream, line []byte, now time.Time) {
 		return
 	}
 	r.explain(now)
-	if _, err := r.log.Append(stream, string(line), now); err != nil {
+	if _, err := r.log.AppendLine(stream, line, now); err != nil {
 		r.unwritten++
 	}
 }
@@ -102,7 +103,7 @@ func (r *recorder) explain(now time.Time) {
 		if *count == 0 {
 			return
 		}
-		if _, err := r.log.Append(kind.StreamSystem, fmt.Sprintf(format, *count), now); err == nil {
+		if _, err := r.log.Append(output.System, fmt.Sprintf(format, *count), now); err == nil {
 			*count = 0
 		}
 	}
@@ -118,18 +119,29 @@ func (r *recorder) flush() {
 	}
 }
 
-// remember keeps a line for the excerpt in Exit.
+// remember keeps the beginning of a line for the excerpt in Exit.
 func (r *recorder) remember(line []byte) {
-	r.tail = append(r.tail, string(line))
-	r.tailSize += len(line)
-	drop := 0
-	for len(r.tail)-drop > tailLines || r.tailSize > tailBytes {
-		r.tailSize -= len(r.tail[drop])
-		drop++
+	if len(line) > tailLine {
+		cut := tailLine
+		for !utf8.RuneStart(line[cut]) {
+			cut--
+		}
+		line = line[:cut]
 	}
-	if drop > 0 {
-		r.tail = append(r.tail[:0], r.tail[drop:]...)
+	// With its end, so that an empty line is told from none.
+	r.tail[r.at] = append(append(r.tail[r.at][:0], line...), '\n')
+	r.at = (r.at + 1) % tailLines
+}
+
+// excerpt is what remember has kept, oldest first.
+func (r *recorder) excerpt() []string {
+	var lines []string
+	for i := range r.tail {
+		if line := r.tail[(r.at+i)%tailLines]; len(line) > 0 {
+			lines = append(lines, string(line[:len(line)-1]))
+		}
 	}
+	return lines
 }
 
 // news is what agents are told.
@@ -143,5 +155,5 @@ func (r *recorder) news() (wrote uint64, ready bool) {
 func (r *recorder) finish() ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.tail, r.log.Close()
+	return r.excerpt(), r.log.Close()
 }

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 	"time"
 
-	"github.com/catalyst-panel/catalyst/agent/console"
+	"github.com/catalyst-panel/catalyst/agent/output"
+	"github.com/catalyst-panel/catalyst/agent/pattern"
 )
 
 // Names of the files in the run directory.
@@ -40,10 +41,10 @@ type Spec struct {
 	// Dir is the working directory.
 	Dir string `json:"dir"`
 	// ConsoleDir holds the console log, Limits are its rates.
-	ConsoleDir string         `json:"console_dir"`
-	Limits     console.Limits `json:"limits"`
-	// ReadyPatterns are RE2; the first match in an output line makes the program ready. None: ready at once.
-	ReadyPatterns []string `json:"ready_patterns,omitempty"`
+	ConsoleDir string        `json:"console_dir"`
+	Limits     output.Limits `json:"limits"`
+	// ReadyPatterns are compiled; the first match in an output line makes the program ready. None: ready at once.
+	ReadyPatterns []pattern.Program `json:"ready_patterns,omitempty"`
 }
 
 // Exit is how a program ended.
@@ -71,26 +72,26 @@ type Started struct {
 }
 
 // WriteFile stores v as JSON, so that after a crash of the machine either the old or the new content is there.
-func WriteFile(path string, v any) error {
+func WriteFile(name string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("encode %s: %w", path.Base(name), err)
 	}
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return fmt.Errorf("create %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("create %s: %w", path.Base(name), err)
 	}
 	_, err = f.Write(b)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("write %s: %w", path.Base(name), err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("store %s: %w", filepath.Base(path), err)
+	if err := os.Rename(name+".new", name); err != nil {
+		return fmt.Errorf("store %s: %w", path.Base(name), err)
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	dir, err := os.Open(path.Dir(name))
 	if err != nil {
 		return fmt.Errorf("open run directory: %w", err)
 	}
@@ -101,13 +102,13 @@ func WriteFile(path string, v any) error {
 }
 
 // ReadFile reads what WriteFile stored. The error is fs.ErrNotExist when there is none.
-func ReadFile(path string, v any) error {
-	b, err := os.ReadFile(path)
+func ReadFile(name string, v any) error {
+	b, err := os.ReadFile(name)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("read %s: %w", path.Base(name), err)
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("decode %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("decode %s: %w", path.Base(name), err)
 	}
 	return nil
 }

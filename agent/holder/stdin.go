@@ -6,8 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/catalyst-panel/catalyst/agent/console"
-	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/agent/output"
 )
 
 var (
@@ -65,7 +64,7 @@ func (s *stdin) write(in input) (uint64, error) {
 	if err := s.finish(); err != nil {
 		return 0, err
 	}
-	text := console.Clean(in.text)
+	text := output.Clean(in.text)
 	s.rest = []byte(text + "\n")
 	seq := uint64(0)
 	err := s.each(func(fd uintptr) (bool, error) {
@@ -77,7 +76,7 @@ func (s *stdin) write(in input) (uint64, error) {
 			return false, err
 		}
 		s.rest = s.rest[n:]
-		seq, err = s.recorder.sayLocked(kind.StreamInput, text, time.Now())
+		seq, err = s.recorder.sayLocked(output.Input, text, time.Now())
 		return true, err
 	})
 	if seq == 0 {

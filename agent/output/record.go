@@ -1,16 +1,25 @@
-package console
+package output
 
 import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"time"
-
-	"github.com/catalyst-panel/catalyst/internal/kind"
 )
 
 // MaxLine is the longest text of a line in bytes; longer output is split.
 const MaxLine = 8 << 10
+
+// Stream says where a line comes from. The values are those in the records.
+type Stream byte
+
+// The streams.
+const (
+	Stdout Stream = 1
+	Stderr Stream = 2
+	System Stream = 3
+	Input  Stream = 4
+)
 
 // Line is one line of a server's console.
 type Line struct {
@@ -19,7 +28,7 @@ type Line struct {
 	// At is when it was read or written, by the node's clock, to the microsecond.
 	At time.Time
 	// Stream says where it comes from.
-	Stream kind.Stream
+	Stream Stream
 	// Text is valid UTF-8 without a line feed or NUL; escape sequences are kept.
 	Text string
 }
@@ -39,26 +48,15 @@ var (
 	errCorrupt = errors.New("the record is damaged")
 )
 
-var streamCodes = [...]kind.Stream{1: kind.StreamStdout, 2: kind.StreamStderr, 3: kind.StreamSystem, 4: kind.StreamInput}
-
-func streamCode(s kind.Stream) byte {
-	for code, stream := range streamCodes {
-		if stream == s && code > 0 {
-			return byte(code)
-		}
-	}
-	return 3
-}
-
-// appendRecord adds the record of line to dst.
-func appendRecord(dst []byte, line Line) []byte {
+// appendRecord adds a record to dst.
+func appendRecord[T string | []byte](dst []byte, seq uint64, at time.Time, stream Stream, text T) []byte {
 	start := len(dst)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(fixedSize+len(line.Text)))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(fixedSize+len(text)))
 	dst = binary.LittleEndian.AppendUint32(dst, 0)
-	dst = binary.LittleEndian.AppendUint64(dst, line.Seq)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(line.At.UnixMicro()))
-	dst = append(dst, streamCode(line.Stream))
-	dst = append(dst, line.Text...)
+	dst = binary.LittleEndian.AppendUint64(dst, seq)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(at.UnixMicro()))
+	dst = append(dst, byte(stream))
+	dst = append(dst, text...)
 	binary.LittleEndian.PutUint32(dst[start+4:], crc32.Checksum(dst[start+headerSize:], crcTable))
 	return dst
 }
@@ -88,14 +86,14 @@ func decodeRecord(b []byte) (Line, int, error) {
 	if crc32.Checksum(body, crcTable) != binary.LittleEndian.Uint32(b[4:]) {
 		return Line{}, 0, errCorrupt
 	}
-	code := body[16]
-	if code == 0 || int(code) >= len(streamCodes) {
+	stream := Stream(body[16])
+	if stream < Stdout || stream > Input {
 		return Line{}, 0, errCorrupt
 	}
 	return Line{
 		Seq:    binary.LittleEndian.Uint64(body),
 		At:     time.UnixMicro(int64(binary.LittleEndian.Uint64(body[8:]))),
-		Stream: streamCodes[code],
+		Stream: stream,
 		Text:   string(body[fixedSize:]),
 	}, size, nil
 }

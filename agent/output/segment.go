@@ -1,4 +1,4 @@
-package console
+package output
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +16,7 @@ const segmentSuffix = ".log"
 
 // segmentPath is the file whose first record is first.
 func segmentPath(dir string, first uint64) string {
-	return filepath.Join(dir, fmt.Sprintf("%020d%s", first, segmentSuffix))
+	return path.Join(dir, fmt.Sprintf("%020d%s", first, segmentSuffix))
 }
 
 // segments lists the first sequence numbers of the segments in dir, in order. A directory that is not there has none.

@@ -1,15 +1,13 @@
-package console
+package output
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/catalyst-panel/catalyst/internal/kind"
 )
 
 // ErrLocked is returned by OpenWriter while another writer has the log.
@@ -65,7 +63,7 @@ func OpenWriter(dir string, opts Options) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make console directory: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.OpenFile(path.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open console lock: %w", err)
 	}
@@ -127,7 +125,18 @@ func (w *Writer) create(first uint64) error {
 
 // Append adds one line and returns its sequence number. Readers see it after Flush at the latest. A text that is not
 // fit for one line is made so (see Clean). It fails only with ErrFull, and the line then has no sequence number.
-func (w *Writer) Append(stream kind.Stream, text string, at time.Time) (uint64, error) {
+func (w *Writer) Append(stream Stream, text string, at time.Time) (uint64, error) {
+	text = Clean(text)
+	return w.add(func(dst []byte, seq uint64) []byte { return appendRecord(dst, seq, at, stream, text) })
+}
+
+// AppendLine is Append for a line of a Splitter, which is fit as it is. It does not keep the slice.
+func (w *Writer) AppendLine(stream Stream, line []byte, at time.Time) (uint64, error) {
+	return w.add(func(dst []byte, seq uint64) []byte { return appendRecord(dst, seq, at, stream, line) })
+}
+
+// add gives the next sequence number to the record that encode appends.
+func (w *Writer) add(encode func(dst []byte, seq uint64) []byte) (uint64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.file == nil {
@@ -144,7 +153,7 @@ func (w *Writer) Append(stream kind.Stream, text string, at time.Time) (uint64, 
 		}
 	}
 	w.last++
-	w.buf = appendRecord(w.buf, Line{Seq: w.last, At: at, Stream: stream, Text: Clean(text)})
+	w.buf = encode(w.buf, w.last)
 	return w.last, nil
 }
 

@@ -113,7 +113,11 @@ func (r *Runtime) prepare(spec runtime.Spec, run string) error {
 	if err := os.Symlink(r.executable, own); err != nil {
 		return fmt.Errorf("link program: %w", err)
 	}
-	return holder.WriteFile(filepath.Join(run, holder.SpecFile), holderSpec(spec, filepath.Dir(own)))
+	toRun, err := holderSpec(spec, filepath.Dir(own))
+	if err != nil {
+		return err
+	}
+	return holder.WriteFile(filepath.Join(run, holder.SpecFile), toRun)
 }
 
 // spawn starts the holder and waits until the program runs. After an error neither of them does.

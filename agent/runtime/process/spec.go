@@ -5,8 +5,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/catalyst-panel/catalyst/agent/console"
 	"github.com/catalyst-panel/catalyst/agent/holder"
+	"github.com/catalyst-panel/catalyst/agent/output"
+	"github.com/catalyst-panel/catalyst/agent/pattern/compile"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 )
 
@@ -14,7 +15,7 @@ import (
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/games:/usr/games"
 
 // holderSpec translates what the panel wants into what a holder runs. ownBin holds this executable.
-func holderSpec(spec runtime.Spec, ownBin string) holder.Spec {
+func holderSpec(spec runtime.Spec, ownBin string) (holder.Spec, error) {
 	server := spec.Server
 	h := holder.Spec{
 		Run:        spec.Run,
@@ -22,13 +23,19 @@ func holderSpec(spec runtime.Spec, ownBin string) holder.Spec {
 		Argv:       server.GetArgv(),
 		Dir:        filesDir(spec.Dir),
 		ConsoleDir: consoleDir(spec.Dir),
-		Limits: console.Limits{
+		Limits: output.Limits{
 			BurstLines:     server.GetConsole().GetBurstLines(),
 			BurstBytes:     server.GetConsole().GetBurstBytes(),
 			LinesPerSecond: server.GetConsole().GetLinesPerSecond(),
 			BytesPerSecond: server.GetConsole().GetBytesPerSecond(),
 		},
-		ReadyPatterns: server.GetReadyPatterns(),
+	}
+	for _, expr := range server.GetReadyPatterns() {
+		program, err := compile.Compile(expr)
+		if err != nil {
+			return h, err //nolint:wrapcheck // it is a sentence for people
+		}
+		h.ReadyPatterns = append(h.ReadyPatterns, program)
 	}
 	if server.GetShell() != "" {
 		h.Argv, h.Shell = []string{"/bin/sh", "-c", server.GetShell()}, true
@@ -40,5 +47,5 @@ func holderSpec(spec runtime.Spec, ownBin string) holder.Spec {
 	for _, key := range slices.Sorted(maps.Keys(env)) {
 		h.Env = append(h.Env, key+"="+env[key])
 	}
-	return h
+	return h, nil
 }
