@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/catalyst-panel/catalyst/agent/procfs"
 )
 
 // Command is the sub-command that runs the game.
@@ -21,6 +23,7 @@ const Command = "demo-game"
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	procfs.Trim()
 	return Run(ctx, os.Stdin, os.Stdout)
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/catalyst-panel/catalyst/agent/output"
+	"github.com/catalyst-panel/catalyst/agent/procfs"
 )
 
 // Descriptors that the agent hands over.
@@ -62,6 +63,7 @@ func Main(args []string) int {
 	if err != nil {
 		return complain(err)
 	}
+	procfs.Trim()
 	if err := h.run(); err != nil {
 		return complain(err)
 	}
