@@ -21,9 +21,7 @@ type backoff struct {
 }
 
 func newBackoff() *backoff {
-	return &backoff{random: func(limit time.Duration) time.Duration {
-		return rand.N(limit) //nolint:gosec // jitter is no secret
-	}}
+	return &backoff{random: rand.N[time.Duration]}
 }
 
 func (b *backoff) reset() { b.attempts, b.refusals = 0, 0 }

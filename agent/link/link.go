@@ -74,8 +74,7 @@ func (l *Link) Run(ctx context.Context) {
 
 // final reports whether the panel refused the node itself.
 func final(err error) bool {
-	var refused *identity.RefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*identity.RefusedError](err); ok {
 		return refused.Status/100 == 4 && refused.Status != http.StatusTooManyRequests
 	}
 	var closed *closedError
@@ -101,7 +100,7 @@ func (l *Link) dial(ctx context.Context) (*websocket.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the panel for a nonce: %w", err)
 	}
-	conn, resp, err := websocket.Dial(ctx, l.config.Panel.JoinPath(protocol.ConnectPath).String(), &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(ctx, l.config.Panel.JoinPath(protocol.ConnectPath).String(), &websocket.DialOptions{ //nolint:bodyclose // the library closes it
 		HTTPClient:      l.config.Client,
 		HTTPHeader:      http.Header{"Authorization": {l.config.Identity.Authorization(nonce)}},
 		Subprotocols:    []string{protocol.Subprotocol},

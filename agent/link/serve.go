@@ -63,7 +63,7 @@ func (l *Link) serve(ctx context.Context, conn *websocket.Conn) error {
 		},
 		ErrorLog: slog.NewLogLogger(l.config.Logger.Handler(), slog.LevelDebug),
 		// A link has no time limit: its pings tell whether it lives.
-		ReadHeaderTimeout: 0, //nolint:gosec // the only peer is the panel, and deadlines would end the WebSocket
+		ReadHeaderTimeout: 0,
 	}
 	server.Protocols.SetUnencryptedHTTP2(true)
 

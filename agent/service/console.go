@@ -136,7 +136,7 @@ func (c *consoleStream) pump(ctx context.Context, tail *supervisor.Tail, timer *
 			continue
 		}
 		if err := c.send(ctx, id, lines, missing); err != nil {
-			return nil //nolint:nilerr // the stream has ended, as its receiver will find
+			return nil
 		}
 		*after = lines[len(lines)-1].Seq
 		pace.spend(time.Now())

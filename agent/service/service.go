@@ -140,8 +140,7 @@ func (s *Service) ResetCrashCount(ctx context.Context, req *connect.Request[prot
 // fail turns an error into one of the wire. A fault keeps its sentence; anything else is logged here and told without
 // details.
 func (s *Service) fail(ctx context.Context, err error) error {
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return connect.NewError(wireCode(f.Code), errors.New(f.Message))
 	}
 	if errors.Is(err, context.Canceled) {

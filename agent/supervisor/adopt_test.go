@@ -12,6 +12,7 @@ import (
 )
 
 func TestAdoption(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		script script
 		before func(w *world)
@@ -24,35 +25,43 @@ func TestAdoption(t *testing.T) {
 			script{}, func(w *world) { w.apply(start, 1) }, func(*world) {}, kind.ServerStateRunning, 0, 1,
 		},
 		"ready meanwhile": {
-			script{ready: time.Second}, func(w *world) { w.apply(start, 1) }, func(w *world) { w.pass(time.Minute) },
+			script{ready: time.Second},
+			func(w *world) { w.apply(start, 1) }, func(w *world) { w.pass(time.Minute) },
 			kind.ServerStateRunning, 0, 1,
 		},
 		"crashed meanwhile": {
-			script{exitAfter: time.Minute, exitCode: 1}, func(w *world) { w.apply(start, 1) }, func(w *world) { w.pass(time.Minute) },
+			script{exitAfter: time.Minute, exitCode: 1},
+			func(w *world) { w.apply(start, 1) }, func(w *world) { w.pass(time.Minute) },
 			kind.ServerStateCrashed, 1, 1,
 		},
 		"ended by itself meanwhile": {
-			script{exitAfter: time.Minute}, func(w *world) { w.apply(start, 1) }, func(w *world) { w.pass(time.Minute) },
+			script{exitAfter: time.Minute},
+			func(w *world) { w.apply(start, 1) }, func(w *world) { w.pass(time.Minute) },
 			kind.ServerStateStopped, 0, 1,
 		},
 		"stopped meanwhile": {
-			script{stopTakes: time.Second, stopExit: 1}, func(w *world) { w.apply(start, 1); w.apply(stop, 1) },
+			script{stopTakes: time.Second, stopExit: 1},
+			func(w *world) { w.apply(start, 1); w.apply(stop, 1) },
 			func(w *world) { w.pass(time.Minute) }, kind.ServerStateStopped, 0, 1,
 		},
 		"vanished": {
-			script{}, func(w *world) { w.apply(start, 1) }, func(w *world) { delete(w.games.programs, w.id) },
+			script{},
+			func(w *world) { w.apply(start, 1) }, func(w *world) { delete(w.games.programs, w.id) },
 			kind.ServerStateCrashed, 1, 1,
 		},
 		"start was cut off": {
-			script{startTakes: time.Hour}, func(w *world) { w.apply(start, 1) }, func(w *world) { w.games.play(script{}) },
+			script{startTakes: time.Hour},
+			func(w *world) { w.apply(start, 1) }, func(w *world) { w.games.play(script{}) },
 			kind.ServerStateRunning, 0, 1,
 		},
 		"still crashed, back-off not over": {
-			script{exitAfter: time.Second, exitCode: 1}, func(w *world) { w.apply(start, 1); w.pass(time.Second) },
+			script{exitAfter: time.Second, exitCode: 1},
+			func(w *world) { w.apply(start, 1); w.pass(time.Second) },
 			func(*world) {}, kind.ServerStateCrashed, 1, 1,
 		},
 		"back-off over meanwhile": {
-			script{exitAfter: time.Second, exitCode: 1}, func(w *world) { w.apply(start, 1); w.pass(time.Second) },
+			script{exitAfter: time.Second, exitCode: 1},
+			func(w *world) { w.apply(start, 1); w.pass(time.Second) },
 			func(w *world) { w.games.play(script{}); w.pass(time.Minute) }, kind.ServerStateRunning, 1, 2,
 		},
 	} {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestCrashPolicy(t *testing.T) {
+	t.Parallel()
 	const never, onFailure, always = protocol.CrashPolicy_CRASH_POLICY_NEVER, protocol.CrashPolicy_CRASH_POLICY_ON_FAILURE, protocol.CrashPolicy_CRASH_POLICY_ALWAYS
 	for name, tc := range map[string]struct {
 		policy protocol.CrashPolicy
@@ -61,10 +62,8 @@ func TestBackoffDoubles(t *testing.T) {
 		for i := 1; i < len(starts); i++ {
 			waits = append(waits, starts[i].Sub(starts[i-1]).Round(time.Second))
 		}
-		want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}
-		for i := range want {
-			want[i] *= time.Second
-		}
+		const second, minute = time.Second, time.Minute
+		want := []time.Duration{second, 2 * second, 4 * second, 8 * second, 16 * second, 32 * second, minute, minute, minute}
 		equal(w.t, "waits", want, waits)
 		equal(w.t, "first notice", "SYSTEM Crashed: exited with code 1, restarting in 1s", w.lines()[1])
 	})

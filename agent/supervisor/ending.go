@@ -179,8 +179,7 @@ func crashReason(exit *runtime.Exit) string {
 
 // reasonOf returns what a person should read of an error.
 func reasonOf(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f.Message
 	}
 	return err.Error()

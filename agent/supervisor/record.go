@@ -55,7 +55,7 @@ type record struct {
 }
 
 // specJSON stores a specification in protobuf's own JSON, which old and new agents read.
-type specJSON struct{ *protocol.ServerSpec }
+type specJSON struct{ *protocol.ServerSpec } //nolint:recvcheck // encoding takes a value, decoding needs a pointer
 
 // MarshalJSON writes the specification.
 func (s specJSON) MarshalJSON() ([]byte, error) { return protojson.Marshal(s.ServerSpec) }

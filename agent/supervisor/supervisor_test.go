@@ -210,6 +210,7 @@ func sortedPair(lines []string) []string {
 }
 
 func TestStopEscalates(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		script  script
 		after   time.Duration
@@ -246,6 +247,7 @@ func TestStopSignal(t *testing.T) {
 }
 
 func TestKillPreempts(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		script script
 		before func(w *world)
@@ -423,6 +425,7 @@ func TestSample(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
+	t.Parallel()
 	for _, keep := range []bool{false, true} {
 		t.Run(fmt.Sprint("keep files ", keep), func(t *testing.T) {
 			run(t, script{deafToStop: true, deafToTERM: true}, func(w *world) {
@@ -473,6 +476,7 @@ func TestRemovalIsTakenUpAgain(t *testing.T) {
 }
 
 func TestStopAll(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		script script
 		takes  time.Duration

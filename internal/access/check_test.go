@@ -23,7 +23,7 @@ func TestCheck(t *testing.T) {
 		const ok fault.Code = ""
 		for _, tt := range []struct {
 			name   string
-			ctx    context.Context //nolint:containedctx // the viewer is what the table is about
+			ctx    context.Context
 			p      access.Permission
 			target access.Target
 			want   fault.Code
@@ -103,7 +103,7 @@ func TestOnServer(t *testing.T) {
 		ctx := t.Context()
 		for _, tt := range []struct {
 			name string
-			ctx  context.Context //nolint:containedctx // the viewer is what the table is about
+			ctx  context.Context
 			want []access.Permission
 		}{
 			{"stranger", as(ctx, w.stranger), nil},

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,15 +20,13 @@ func TestScope(t *testing.T) {
 		w := newWorld(t, s)
 		own := func(more map[string]int) map[string]int {
 			out := map[string]int{"User": 1, "ApiKey": 1, "SshKey": 1, "Session": 1}
-			for k, n := range more {
-				out[k] = n
-			}
+			maps.Copy(out, more)
 			return out
 		}
 		ctx := t.Context()
 		for _, tt := range []struct {
 			name string
-			ctx  context.Context //nolint:containedctx // the viewer is what the table is about
+			ctx  context.Context
 			want map[string]int
 		}{
 			{"a stranger sees nothing but their own", as(ctx, w.stranger), own(nil)},

@@ -55,7 +55,7 @@ func TestMigrateConcurrently(t *testing.T) {
 	t.Parallel()
 	urls := map[string]func(testing.TB) string{
 		dialect.SQLite:   func(t testing.TB) string { return "sqlite://" + filepath.Join(t.TempDir(), "catalyst.db") },
-		dialect.Postgres: func(t testing.TB) string { return testkit.EmptyPostgres(t) },
+		dialect.Postgres: testkit.EmptyPostgres,
 	}
 	for d, url := range urls {
 		t.Run(d, func(t *testing.T) {
