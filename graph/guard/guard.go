@@ -1,0 +1,137 @@
+package guard
+
+import (
+	"context"
+	"errors"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// extensionName is the key of the cost among the extensions of an answer.
+const extensionName = "cost"
+
+// Cost is what every answer says about the cost of its operation.
+type Cost struct {
+	// Requested is the cost of the operation.
+	Requested int `json:"requested"`
+	// Limit is the cost that one operation may have.
+	Limit int `json:"limit"`
+	// Remaining is what the operation could have asked for besides.
+	Remaining int `json:"remaining"`
+}
+
+// Guard hangs the limits into gqlgen: use it as an extension of the server, before any other.
+type Guard struct {
+	limits Limits
+	schema *ast.Schema
+	known  graphql.Cache[*ast.QueryDocument]
+	free   bool
+}
+
+var (
+	_ graphql.HandlerExtension          = (*Guard)(nil)
+	_ graphql.OperationParameterMutator = (*Guard)(nil)
+	_ graphql.OperationContextMutator   = (*Guard)(nil)
+	_ graphql.ResponseInterceptor       = (*Guard)(nil)
+)
+
+// New returns a guard. Known holds the documents that were checked and validated before, which are not checked again.
+// Free counts costs without holding operations to them.
+func New(limits Limits, known graphql.Cache[*ast.QueryDocument], free bool) *Guard {
+	return &Guard{limits: limits, known: known, free: free}
+}
+
+// ExtensionName implements graphql.HandlerExtension.
+func (*Guard) ExtensionName() string { return "Guard" }
+
+// Validate implements graphql.HandlerExtension.
+func (g *Guard) Validate(schema graphql.ExecutableSchema) error {
+	g.schema = schema.Schema()
+	return nil
+}
+
+// MutateOperationParameters checks the document before gqlgen parses and validates it.
+func (g *Guard) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
+	if _, ok := g.known.Get(ctx, params.Query); ok {
+		return nil
+	}
+	return present(g.limits.Document(params.Query))
+}
+
+// MutateOperationContext checks the validated operation with its variables.
+func (g *Guard) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	o := Operation{Schema: g.schema, Definition: op.Operation, Fragments: op.Doc.Fragments, Variables: op.Variables}
+	if err := g.introspection(ctx, o, op); err != nil {
+		return present(err)
+	}
+	wanting, err := g.limits.Pages(o)
+	if err != nil {
+		return present(err)
+	}
+	requested, introspection := g.limits.CostOf(o)
+	op.Stats.SetExtension(extensionName, requested)
+	switch {
+	case g.free:
+	case requested > g.limits.Cost:
+		return present(fault.New(fault.TooComplex,
+			"The operation costs up to %d, more than the %d that one may. Ask for shorter pages (first), or for less inside of them.",
+			requested, g.limits.Cost))
+	case introspection > g.limits.IntrospectionCost:
+		return present(fault.New(fault.TooComplex, "The introspection asks for too much at once. Nest it less."))
+	}
+	if wanting {
+		op.Doc = g.limits.WithDefaults(op.Doc, op.Variables)
+		op.Operation = op.Doc.Operations.ForName(op.OperationName)
+	}
+	return nil
+}
+
+// introspection switches the introspection on for callers who are signed in.
+func (g *Guard) introspection(ctx context.Context, o Operation, op *graphql.OperationContext) error {
+	op.DisableIntrospection = viewer.FromContext(ctx) == nil
+	if !op.DisableIntrospection {
+		return nil
+	}
+	for _, f := range o.rootFields() {
+		if introspects(f) {
+			return fault.New(fault.Unauthenticated, "Sign in to read the schema.")
+		}
+	}
+	return nil
+}
+
+// InterceptResponse adds the cost to every answer.
+func (g *Guard) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	requested := 0
+	if graphql.HasOperationContext(ctx) {
+		requested, _ = graphql.GetOperationContext(ctx).Stats.GetExtension(extensionName).(int)
+	}
+	graphql.RegisterExtension(ctx, extensionName, Cost{
+		Requested: requested, Limit: g.limits.Cost, Remaining: max(g.limits.Cost-requested, 0),
+	})
+	return next(ctx)
+}
+
+// present wraps an error the way gqlgen wants it, with its code in place, by which transports choose how to answer.
+func present(err error) *gqlerror.Error {
+	if err == nil {
+		return nil
+	}
+	var refused *fault.Error
+	if errors.As(err, &refused) {
+		return &gqlerror.Error{
+			Err: err, Message: refused.Message, Extensions: map[string]any{"code": string(refused.Code)},
+		}
+	}
+	var syntax *gqlerror.Error
+	if !errors.As(err, &syntax) {
+		syntax = gqlerror.Wrap(err)
+	}
+	syntax.Extensions = map[string]any{"code": string(fault.ParseFailed)}
+	return syntax
+}
