@@ -109,7 +109,7 @@ func open(dir string) (*holder, error) {
 	if len(h.spec.Argv) == 0 {
 		return nil, errors.New("The server has no startup command.") //nolint:staticcheck // a sentence for people
 	}
-	log, err := output.OpenWriter(h.spec.ConsoleDir, output.Options{})
+	log, err := output.OpenWriter(h.spec.ConsoleDir, output.Options{After: h.spec.ConsoleAfter})
 	if err != nil {
 		return nil, fmt.Errorf("open console log: %w", err)
 	}

@@ -41,8 +41,10 @@ type Spec struct {
 	// Dir is the working directory.
 	Dir string `json:"dir"`
 	// ConsoleDir holds the console log, Limits are its rates.
-	ConsoleDir string        `json:"console_dir"`
-	Limits     output.Limits `json:"limits"`
+	ConsoleDir string `json:"console_dir"`
+	// ConsoleAfter is the last line that the panel has: new lines are numbered after it.
+	ConsoleAfter uint64        `json:"console_after,omitempty"`
+	Limits       output.Limits `json:"limits"`
 	// ReadyPatterns are compiled; the first match in an output line makes the program ready. None: ready at once.
 	ReadyPatterns []pattern.Program `json:"ready_patterns,omitempty"`
 }

@@ -29,6 +29,9 @@ type Options struct {
 	SegmentBytes int64
 	// TotalBytes is the size that the log is kept under by removing its oldest segments: 64 MiB by default.
 	TotalBytes int64
+	// After is a number that the next line's must be greater than: the last one that a reader elsewhere already has.
+	// It matters only where the log was lost, so that new lines are not taken for old ones.
+	After uint64
 }
 
 // Writer appends to a log. It is safe for concurrent use.
@@ -88,7 +91,8 @@ func (w *Writer) load() error {
 		return err
 	}
 	if len(firsts) == 0 {
-		return w.create(1)
+		w.last = w.opts.After
+		return w.create(w.last + 1)
 	}
 	end := len(firsts) - 1
 	for _, first := range firsts[:end] {
@@ -110,7 +114,20 @@ func (w *Writer) load() error {
 		return errors.Join(fmt.Errorf("repair segment: %w", err), f.Close())
 	}
 	w.file, w.open, w.last = f, segment{first: firsts[end], size: size}, last
+	if last < w.opts.After {
+		return w.skip()
+	}
 	return nil
+}
+
+// skip goes on in a new segment after the lines that were lost.
+func (w *Writer) skip() error {
+	if err := w.file.Close(); err != nil {
+		return fmt.Errorf("close segment: %w", err)
+	}
+	w.old = append(w.old, w.open)
+	w.last = w.opts.After
+	return w.create(w.last + 1)
 }
 
 // create begins a segment, which becomes the open one.

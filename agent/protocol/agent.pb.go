@@ -926,8 +926,10 @@ type ConsoleSpec struct {
 	BurstBytes     int64 `protobuf:"varint,2,opt,name=burst_bytes,json=burstBytes,proto3" json:"burst_bytes,omitempty"`
 	LinesPerSecond int64 `protobuf:"varint,3,opt,name=lines_per_second,json=linesPerSecond,proto3" json:"lines_per_second,omitempty"`
 	BytesPerSecond int64 `protobuf:"varint,4,opt,name=bytes_per_second,json=bytesPerSecond,proto3" json:"bytes_per_second,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Last line that the panel has stored. New lines are numbered after it, also where the node's own log was lost.
+	After         uint64 `protobuf:"varint,5,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConsoleSpec) Reset() {
@@ -984,6 +986,13 @@ func (x *ConsoleSpec) GetLinesPerSecond() int64 {
 func (x *ConsoleSpec) GetBytesPerSecond() int64 {
 	if x != nil {
 		return x.BytesPerSecond
+	}
+	return 0
+}
+
+func (x *ConsoleSpec) GetAfter() uint64 {
+	if x != nil {
+		return x.After
 	}
 	return 0
 }
@@ -2459,14 +2468,15 @@ const file_agent_proto_rawDesc = "" +
 	"\tCrashSpec\x126\n" +
 	"\x06policy\x18\x01 \x01(\x0e2\x1e.catalyst.agent.v1.CrashPolicyR\x06policy\x12!\n" +
 	"\fmax_restarts\x18\x02 \x01(\x05R\vmaxRestarts\x12\x1b\n" +
-	"\twindow_ms\x18\x03 \x01(\x03R\bwindowMs\"\xa3\x01\n" +
+	"\twindow_ms\x18\x03 \x01(\x03R\bwindowMs\"\xb9\x01\n" +
 	"\vConsoleSpec\x12\x1f\n" +
 	"\vburst_lines\x18\x01 \x01(\x03R\n" +
 	"burstLines\x12\x1f\n" +
 	"\vburst_bytes\x18\x02 \x01(\x03R\n" +
 	"burstBytes\x12(\n" +
 	"\x10lines_per_second\x18\x03 \x01(\x03R\x0elinesPerSecond\x12(\n" +
-	"\x10bytes_per_second\x18\x04 \x01(\x03R\x0ebytesPerSecond\"D\n" +
+	"\x10bytes_per_second\x18\x04 \x01(\x03R\x0ebytesPerSecond\x12\x14\n" +
+	"\x05after\x18\x05 \x01(\x04R\x05after\"D\n" +
 	"\x04Port\x12\x0e\n" +
 	"\x02ip\x18\x01 \x01(\tR\x02ip\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\x05R\x04port\x12\x18\n" +

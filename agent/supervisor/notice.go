@@ -23,6 +23,7 @@ const (
 // runs, since it is the log's only writer, else by itself.
 func (a *actor) say(ctx context.Context, text string) {
 	previous, instance := a.said, a.instance
+	after := a.Spec.orEmpty().GetConsole().GetAfter()
 	said := make(chan struct{})
 	a.said = said
 	a.tasks.Go(func() {
@@ -30,13 +31,13 @@ func (a *actor) say(ctx context.Context, text string) {
 		if previous != nil {
 			<-previous // it ends with the context, too
 		}
-		if err := a.writeLine(ctx, instance, text); err != nil && ctx.Err() == nil {
+		if err := a.writeLine(ctx, instance, after, text); err != nil && ctx.Err() == nil {
 			a.log.LogAttrs(ctx, slog.LevelWarn, "a console line is not written", slog.String("text", text), slog.Any("error", err))
 		}
 	})
 }
 
-func (a *actor) writeLine(ctx context.Context, instance runtime.Instance, text string) error {
+func (a *actor) writeLine(ctx context.Context, instance runtime.Instance, after uint64, text string) error {
 	if instance != nil {
 		limited, cancel := context.WithTimeout(ctx, noticeTime)
 		defer cancel()
@@ -44,15 +45,15 @@ func (a *actor) writeLine(ctx context.Context, instance runtime.Instance, text s
 			return err
 		}
 	}
-	return a.appendLine(ctx, text)
+	return a.appendLine(ctx, after, text)
 }
 
-// appendLine writes a line while no program runs.
-func (a *actor) appendLine(ctx context.Context, text string) error {
+// appendLine writes a line while no program runs, numbered after those that the panel has.
+func (a *actor) appendLine(ctx context.Context, after uint64, text string) error {
 	retry := time.NewTimer(writerAgain)
 	defer retry.Stop()
 	for begun := time.Now(); ; {
-		w, err := console.OpenWriter(a.tail.Dir, console.Options{})
+		w, err := console.OpenWriter(a.tail.Dir, console.Options{After: after})
 		if err == nil {
 			seq, err := w.Append(kind.StreamSystem, text, time.Now())
 			if err := errors.Join(err, w.Close()); err != nil {

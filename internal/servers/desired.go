@@ -121,7 +121,7 @@ func spec(sv *ent.Server) *protocol.ServerSpec {
 		Crash: &protocol.CrashSpec{
 			Policy: policies[sv.CrashPolicy], MaxRestarts: int32(sv.CrashMaxRestarts), WindowMs: int64(sv.CrashWindow) * 1000, //nolint:gosec // bounded
 		},
-		Console:     &protocol.ConsoleSpec{LinesPerSecond: int64(or(sv.ConsoleRateLines, 0)), BytesPerSecond: or(sv.ConsoleRateBytes, 0)},
+		Console:     &protocol.ConsoleSpec{After: uint64(sv.ConsoleSeq), LinesPerSecond: int64(or(sv.ConsoleRateLines, 0)), BytesPerSecond: or(sv.ConsoleRateBytes, 0)},
 		NetworkMode: string(sv.NetworkMode), Network: or(sv.Network, ""), Tty: tmpl.Tty,
 	}
 	if len(tmpl.StartupArgv) > 0 {

@@ -18,11 +18,12 @@ const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 func holderSpec(spec runtime.Spec, ownBin string) (holder.Spec, error) {
 	server := spec.Server
 	h := holder.Spec{
-		Run:        spec.Run,
-		Mark:       rand.Text(),
-		Argv:       server.GetArgv(),
-		Dir:        filesDir(spec.Dir),
-		ConsoleDir: consoleDir(spec.Dir),
+		Run:          spec.Run,
+		Mark:         rand.Text(),
+		Argv:         server.GetArgv(),
+		Dir:          filesDir(spec.Dir),
+		ConsoleDir:   consoleDir(spec.Dir),
+		ConsoleAfter: server.GetConsole().GetAfter(),
 		Limits: output.Limits{
 			BurstLines:     server.GetConsole().GetBurstLines(),
 			BurstBytes:     server.GetConsole().GetBurstBytes(),
