@@ -1,0 +1,165 @@
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/catalyst-panel/catalyst/internal/fault"
+)
+
+const (
+	mediaJSON     = "application/json"
+	mediaResponse = "application/graphql-response+json"
+	mediaStream   = "text/event-stream"
+)
+
+// acceptance is how a client wants to be answered.
+type acceptance struct {
+	media  string
+	stream bool
+}
+
+// negotiate chooses the media type of the answer: the one that the client likes best, application/json for who does
+// not care.
+func negotiate(r *http.Request) (acceptance, bool) {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if strings.TrimSpace(accept) == "" {
+		return acceptance{media: mediaJSON}, true
+	}
+	best, chosen := 0.0, ""
+	for element := range strings.SplitSeq(accept, ",") {
+		name, parameters, _ := strings.Cut(element, ";")
+		q := quality(parameters)
+		media := strings.ToLower(strings.TrimSpace(name))
+		if media == "*/*" || media == "application/*" {
+			media = mediaJSON
+		}
+		known := media == mediaJSON || media == mediaResponse || media == mediaStream
+		if known && q > best {
+			best, chosen = q, media
+		}
+	}
+	if chosen == "" {
+		return acceptance{media: mediaJSON}, false
+	}
+	return acceptance{media: chosen, stream: chosen == mediaStream}, true
+}
+
+func quality(parameters string) float64 {
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		if strings.EqualFold(name, "q") {
+			q, err := strconv.ParseFloat(value, 64)
+			if err != nil || math.IsNaN(q) {
+				return 0
+			}
+			return q
+		}
+	}
+	return 1
+}
+
+// single executes a query or a mutation.
+func (h *Handler) single(ctx context.Context, w http.ResponseWriter, r *http.Request, a acceptance, params *graphql.RawParams) {
+	op, list := h.exec.CreateOperationContext(ctx, params)
+	ctx = graphql.WithOperationContext(ctx, op)
+	if len(list) > 0 {
+		h.answer(w, a, h.exec.DispatchError(ctx, list))
+		return
+	}
+	switch {
+	case op.Operation.Operation == subscription:
+		h.refuse(w, r, a, http.StatusBadRequest, fault.New(fault.BadRequest,
+			"Subscriptions need a WebSocket (graphql-transport-ws), or a POST with Accept: text/event-stream."))
+		return
+	case r.Method == http.MethodGet && op.Operation.Operation != ast.Query:
+		w.Header().Set("Allow", http.MethodPost)
+		h.refuse(w, r, a, http.StatusMethodNotAllowed, fault.New(fault.BadRequest, "Send mutations by POST."))
+		return
+	}
+	respond, ctx := h.exec.DispatchOperation(ctx, op)
+	h.answer(w, a, respond(ctx))
+}
+
+// refuse answers a request that was not executed.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, a acceptance, status int, f *fault.Error) {
+	if a.stream {
+		a = acceptance{media: mediaJSON}
+	}
+	ctx := r.Context()
+	h.write(w, a, status, h.exec.DispatchError(ctx, listOf(h.config.Presenter.Present(ctx, f))))
+}
+
+// answer writes a response with the status that the media type asks for.
+func (h *Handler) answer(w http.ResponseWriter, a acceptance, response *graphql.Response) {
+	status := http.StatusOK
+	if a.stream {
+		a = acceptance{media: mediaJSON}
+	} else if a.media == mediaResponse && response != nil && len(response.Data) == 0 {
+		status = statusOf(response.Errors)
+	}
+	h.write(w, a, status, response)
+}
+
+// statusOf returns the status of a request error.
+func statusOf(errors gqlerror.List) int {
+	for _, err := range errors {
+		code, _ := err.Extensions["code"].(string)
+		switch fault.Code(code) {
+		case fault.Unauthenticated:
+			return http.StatusUnauthorized
+		case fault.Forbidden:
+			return http.StatusForbidden
+		case fault.RateLimited:
+			return http.StatusTooManyRequests
+		case fault.Internal:
+			return http.StatusInternalServerError
+		case fault.Timeout:
+			return http.StatusGatewayTimeout
+		default:
+			return http.StatusBadRequest
+		}
+	}
+	return http.StatusInternalServerError
+}
+
+// result is a response on the wire. Data is absent, and not null, where nothing was executed.
+type result struct {
+	Errors     gqlerror.List   `json:"errors,omitempty"`
+	Data       json.RawMessage `json:"data,omitempty"`
+	Extensions map[string]any  `json:"extensions,omitempty"`
+}
+
+func encode(response *graphql.Response) ([]byte, error) {
+	if response == nil {
+		response = &graphql.Response{}
+	}
+	return json.Marshal(result{
+		Errors:     response.Errors[:min(len(response.Errors), maxErrors)],
+		Data:       response.Data,
+		Extensions: response.Extensions,
+	})
+}
+
+func (h *Handler) write(w http.ResponseWriter, a acceptance, status int, response *graphql.Response) {
+	body, err := encode(response)
+	if err != nil {
+		h.config.Logger.Error("could not encode an answer", slog.Any("error", err))
+		status, body = http.StatusInternalServerError, []byte(`{"errors":[{"message":"The answer could not be encoded.","extensions":{"code":"INTERNAL"}}]}`)
+	}
+	header := w.Header()
+	header.Set("Content-Type", a.media+"; charset=utf-8")
+	header.Add("Vary", "Accept")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // who has gone does not read
+}
