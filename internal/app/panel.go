@@ -1,0 +1,252 @@
+package app
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/catalyst-panel/catalyst/graph"
+	"github.com/catalyst-panel/catalyst/graph/handler"
+	"github.com/catalyst-panel/catalyst/graph/present"
+	"github.com/catalyst-panel/catalyst/graph/stream"
+	"github.com/catalyst-panel/catalyst/internal/accounts"
+	"github.com/catalyst-panel/catalyst/internal/agentlink"
+	"github.com/catalyst-panel/catalyst/internal/bus"
+	"github.com/catalyst-panel/catalyst/internal/changes"
+	"github.com/catalyst-panel/catalyst/internal/console"
+	"github.com/catalyst-panel/catalyst/internal/gate"
+	"github.com/catalyst-panel/catalyst/internal/httpd"
+	"github.com/catalyst-panel/catalyst/internal/metrics"
+	"github.com/catalyst-panel/catalyst/internal/nodes"
+	"github.com/catalyst-panel/catalyst/internal/ratelimit"
+	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/servers"
+	"github.com/catalyst-panel/catalyst/internal/store"
+	"github.com/catalyst-panel/catalyst/internal/templates"
+	"github.com/catalyst-panel/catalyst/internal/token"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// credentialChecks is how many credentials may be tried for one account or address in a minute.
+const credentialChecks = 10
+
+// userOperations is how many operations a user may send in a minute.
+const userOperations = 200
+
+// closeTimeout bounds each part's end; all of them together stay below ten seconds.
+const closeTimeout = 3 * time.Second
+
+// panel is a running panel: its services, its transports and what must be closed, in the order it was opened.
+type panel struct {
+	config *Config
+	log    *slog.Logger
+
+	store     *store.Store
+	bus       *bus.Bus
+	link      *agentlink.Link
+	accounts  *accounts.Service
+	nodes     *nodes.Service
+	servers   *servers.Service
+	templates *templates.Service
+	console   *console.Service
+	metrics   *metrics.Service
+	changes   *changes.Service
+	http      *httpd.Server
+
+	// firstPassword is the password of the first administrator when this start made it.
+	firstPassword string
+	closers       []func(context.Context) error
+	background    sync.WaitGroup
+	stop          context.CancelFunc
+}
+
+// newPanel opens and binds everything. After an error nothing is left open.
+func newPanel(ctx context.Context, c *Config, log *slog.Logger) (_ *panel, err error) {
+	p := &panel{config: c, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close(ctx))
+		}
+	}()
+	if err := c.makeDataDir(); err != nil {
+		return nil, err
+	}
+	if err := p.openStores(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.makeServices(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return p, p.makeTransports(ctx)
+}
+
+// openStores opens the database and the bus.
+func (p *panel) openStores(ctx context.Context) (err error) {
+	if p.store, err = store.Open(ctx, store.Config{URL: p.config.DatabaseURL, Logger: p.log}); err != nil {
+		return err
+	}
+	p.onClose(func(context.Context) error { return p.store.Close() })
+	if p.bus, err = bus.Open(ctx, bus.Config{URL: p.config.NATSURL, Logger: p.log}); err != nil {
+		return err
+	}
+	p.onClose(p.bus.Close)
+	p.store.Client.Use(changes.Hook(p.bus, p.log))
+	return nil
+}
+
+// makeServices makes the services and the agent link, which know each other by small interfaces.
+func (p *panel) makeServices(ctx context.Context) error {
+	key, err := token.LoadOrCreateKey(p.config.TokenKeyFile)
+	if err != nil {
+		return err
+	}
+	signer, err := token.New(key, nil)
+	if err != nil {
+		return err
+	}
+	var limiter accounts.Limiter
+	if p.config.RateLimit == "on" {
+		limiter = ratelimit.New(ratelimit.Config{Limit: credentialChecks, Window: time.Minute})
+	}
+	client := p.store.Client
+	if p.accounts, err = accounts.New(accounts.Config{
+		Client: client, Tokens: signer, Bus: p.bus, Logger: p.log, AllowRegistration: p.config.Registration == "on", Limiter: limiter,
+	}); err != nil {
+		return err
+	}
+	keeper := gate.New(gate.Config{Client: client, Bus: p.bus, Accounts: p.accounts})
+	nodePort, desiredPort, reportPort := &nodePort{}, &desiredPort{}, &reportPort{}
+	p.console = console.New(console.Config{Client: client, Dialect: p.store.Dialect, Bus: p.bus, Gate: keeper, Logger: p.log})
+	nonceKey, err := hkdf.Key(sha256.New, key.Seed(), nil, "catalyst agent link nonces", 32)
+	if err != nil {
+		return fmt.Errorf("derive the nonce key: %w", err)
+	}
+	if p.link, err = agentlink.New(agentlink.Config{
+		Nodes: nodePort, Desired: desiredPort, Reports: reportPort, Console: p.console, Bus: p.bus, NonceKey: nonceKey,
+		PanelVersion: Version, RemoteAddr: remoteAddr, Logger: p.log,
+	}); err != nil {
+		return err
+	}
+	p.nodes = nodes.New(nodes.Config{Client: client, Bus: p.bus, Logger: p.log, PublicURL: p.config.PublicURL, Recheck: p.link.Recheck})
+	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Logger: p.log})
+	p.templates = templates.New(templates.Config{Client: client, Logger: p.log})
+	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{Client: client, Link: p.link, Gate: keeper, Logger: p.log})
+	p.onClose(func(context.Context) error { p.metrics.Close(); return nil })
+	p.changes = changes.New(changes.Config{Client: client, Bus: p.bus, Gate: keeper})
+	nodePort.nodes, desiredPort.servers = p.nodes, p.servers
+	reportPort.nodes, reportPort.servers = p.nodes, p.servers
+	return nil
+}
+
+// prepare makes what an empty database lacks: roles, the first administrator, the Demo template.
+func (p *panel) prepare(ctx context.Context) error {
+	if err := p.store.Seed(ctx, p.log); err != nil {
+		return err
+	}
+	ctx = viewer.System(ctx, p.log, "prepare the database")
+	created, password, err := p.accounts.FirstAdmin(ctx, p.config.AdminEmail, p.config.AdminPassword)
+	if err != nil {
+		return fmt.Errorf("make the first administrator: %w", err)
+	}
+	if created && p.config.AdminPassword == "" {
+		p.firstPassword = password
+	}
+	return p.templates.EnsureDemo(ctx)
+}
+
+// makeTransports makes the API and the HTTP edge.
+func (p *panel) makeTransports(ctx context.Context) error {
+	proxies, err := p.config.proxies()
+	if err != nil {
+		return err
+	}
+	limited := p.config.RateLimit == "on"
+	presenter := present.New(p.log)
+	streams := stream.NewRunner(presenter)
+	p.onClose(func(context.Context) error { streams.Wait(); return nil })
+	api := handler.New(handler.Config{
+		Schema: graph.NewSchema(graph.Config{
+			Client: p.store.Client, Bus: p.bus, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
+			Console: p.console, Metrics: p.metrics, Streams: streams,
+		}),
+		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited),
+	})
+	p.http, err = httpd.New(httpd.Config{
+		GraphQL: api, Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL == "on", Health: p.healthy, Logger: p.log,
+		TrustedProxies: proxies, AllowedOrigins: p.config.AllowedOrigins, RateLimit: httpd.RateLimit{Off: !limited},
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.link.Start(ctx); err != nil {
+		return err
+	}
+	p.onClose(p.link.Close)
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.stop = stop
+	p.background.Go(func() { p.nodes.Sweep(run) })
+	p.background.Go(func() {
+		if err := p.accounts.Run(run); err != nil {
+			p.log.ErrorContext(run, "stopped listening to changes of access", slog.Any("error", err))
+		}
+	})
+	p.onClose(func(context.Context) error { p.stop(); p.background.Wait(); return nil })
+	return nil
+}
+
+// operations limits the operations of each user; nil lifts the limit.
+func (p *panel) operations(limited bool) handler.Limiter {
+	if !limited {
+		return nil
+	}
+	return ratelimit.New(ratelimit.Config{Limit: userOperations, Window: time.Minute})
+}
+
+// remoteAddr is the client's address as the edge has found it out.
+func remoteAddr(r *http.Request) netip.Addr { return request.FromContext(r.Context()).IP }
+
+// healthy says why the panel cannot serve requests at the moment.
+func (p *panel) healthy(ctx context.Context) error {
+	if err := p.store.DB.PingContext(ctx); err != nil {
+		return fmt.Errorf("the database does not answer: %w", err)
+	}
+	if err := p.bus.Healthy(); err != nil {
+		return fmt.Errorf("the event bus does not answer: %w", err)
+	}
+	return nil
+}
+
+func (p *panel) onClose(f func(context.Context) error) { p.closers = append(p.closers, f) }
+
+// close releases everything, the last opened first.
+func (p *panel) close(ctx context.Context) error {
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		errs = append(errs, p.closers[i](bounded))
+		cancel()
+	}
+	p.closers = nil
+	return errors.Join(errs...)
+}
+
+// listen opens the address of the API.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w: choose another address with --http-addr", addr, err)
+	}
+	return l, nil
+}
