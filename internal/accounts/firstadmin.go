@@ -30,7 +30,7 @@ func (s *Service) FirstAdmin(ctx context.Context, email, password string) (creat
 	if exists, err := s.client.User.Query().Exist(ctx); err != nil || exists {
 		return false, "", err
 	}
-	if email, err = checkEmail("email", email); err != nil {
+	if email, err = checkEmail(email); err != nil {
 		return false, "", err
 	}
 	if password == "" {

@@ -26,9 +26,9 @@ var (
 func normalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
 // checkEmail returns the address in its stored form.
-func checkEmail(field, email string) (string, error) {
+func checkEmail(email string) (string, error) {
 	email = normalEmail(email)
-	bad := fault.Input(field, "This is not an e-mail address. Write it like name@example.com.")
+	bad := fault.Input("email", "This is not an e-mail address. Write it like name@example.com.")
 	if email == "" || len(email) > maxEmail {
 		return "", bad
 	}

@@ -19,7 +19,7 @@ type newUser struct {
 
 // prepare checks what an account is made of and hashes its password. It is done before any transaction begins.
 func (s *Service) prepare(ctx context.Context, email, username, password string) (newUser, error) {
-	email, err := checkEmail("email", email)
+	email, err := checkEmail(email)
 	if err != nil {
 		return newUser{}, err
 	}
@@ -98,7 +98,7 @@ func (s *Service) applyProfile(ctx context.Context, u unit, id string, in Update
 	update := u.User.UpdateOneID(id)
 	changed := []string{}
 	if in.Email != nil {
-		email, err := checkEmail("email", *in.Email)
+		email, err := checkEmail(*in.Email)
 		if err != nil {
 			return nil, err
 		}

@@ -110,7 +110,7 @@ func (s *Service) grantee(ctx context.Context, u unit, in GrantServerAccessInput
 		row, err := u.User.Get(sys, *in.UserID)
 		return row, "", missing(err, "user")
 	}
-	email, err := checkEmail("email", *in.Email)
+	email, err := checkEmail(*in.Email)
 	if err != nil {
 		return nil, "", err
 	}

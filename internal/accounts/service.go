@@ -19,7 +19,6 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/ratelimit"
 	"github.com/catalyst-panel/catalyst/internal/request"
 	"github.com/catalyst-panel/catalyst/internal/token"
-	"github.com/catalyst-panel/catalyst/internal/tx"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
@@ -113,23 +112,16 @@ type unit struct {
 // do runs fn as a unit of work and puts what came of it into the audit trail: a success together with the work, a
 // refusal for want of a permission apart from it.
 func (s *Service) do(ctx context.Context, e audit.Entry, fn func(ctx context.Context, u unit) error) error {
-	var last audit.Entry
-	err := tx.Do(ctx, s.client, func(ctx context.Context, t *ent.Tx) error {
-		last = e // the function may run more than once
-		if err := fn(ctx, unit{Tx: t, entry: &last}); err != nil {
-			return err
-		}
-		if last.Action == "" {
-			return nil
-		}
-		return audit.Record(ctx, t, last)
+	err := s.trail().Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
+		return fn(ctx, unit{Tx: t, entry: e})
 	})
-	s.recordRefusal(ctx, last, err)
 	if ent.IsConstraintError(err) {
 		return fault.New(fault.Conflict, "Somebody else changed the same thing. Look at it again and repeat.").Wrap(err)
 	}
 	return err
 }
+
+func (s *Service) trail() audit.Trail { return audit.Trail{Client: s.client, Logger: s.log} }
 
 // verb is do for what nobody anonymous may do: they do not even get to open a transaction.
 func (s *Service) verb(ctx context.Context, e audit.Entry, fn func(ctx context.Context, u unit) error) error {
@@ -139,22 +131,8 @@ func (s *Service) verb(ctx context.Context, e audit.Entry, fn func(ctx context.C
 	return s.do(ctx, e, fn)
 }
 
-// recordRefusal records what the viewer may not do, if that is what err says.
-func (s *Service) recordRefusal(ctx context.Context, e audit.Entry, err error) {
-	if fault.CodeOf(err) != fault.Forbidden || e.Action == "" {
-		return
-	}
-	e.Outcome, e.Details = kind.AuditOutcomeRefused, nil
-	s.recordApart(ctx, e)
-}
-
 // recordApart records what did not happen. The caller's answer does not depend on it.
-func (s *Service) recordApart(ctx context.Context, e audit.Entry) {
-	if err := audit.RecordApart(ctx, s.client, e); err != nil {
-		s.log.ErrorContext(ctx, "could not write the audit trail",
-			slog.String("action", e.Action), slog.Any("error", err))
-	}
-}
+func (s *Service) recordApart(ctx context.Context, e audit.Entry) { s.trail().Apart(ctx, e) }
 
 // asSystem returns a context that sees what the viewer may not. It is for reads that a verb needs; what they find is
 // not shown.

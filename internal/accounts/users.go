@@ -30,8 +30,7 @@ type CreateUserInput struct {
 func (s *Service) CreateUser(ctx context.Context, in CreateUserInput) (*ent.User, error) {
 	e := audit.Entry{Action: "user.create", TargetType: "User"}
 	if err := access.Check(ctx, s.client, access.UserCreate, access.Anywhere); err != nil {
-		s.recordRefusal(ctx, e, err)
-		return nil, err
+		return nil, s.trail().Refused(ctx, e, err)
 	}
 	fresh, err := s.prepare(ctx, in.Email, in.Username, in.Password)
 	if err != nil {

@@ -151,19 +151,32 @@ func (s *Service) StoreUsage(ctx context.Context, nodeID string, at time.Time, u
 	})
 }
 
-// Advance moves the node's event cursor to seq of an epoch and reports whether the event is new.
-func (s *Service) Advance(ctx context.Context, nodeID, epoch string, seq uint64) (fresh bool, err error) {
+// ErrEpoch is returned for events of a life of the node's spool that is not the present one.
+var ErrEpoch = errors.New("the events are not of the node's present epoch")
+
+// EventCursor returns the last event of the epoch that was taken in.
+func (s *Service) EventCursor(ctx context.Context, nodeID, epoch string) (uint64, error) {
+	n, err := s.Client.Node.Get(viewer.System(ctx, nil, "event cursor of a node"), nodeID)
+	if err != nil {
+		return 0, fmt.Errorf("read the node's event cursor: %w", err)
+	}
+	if n.EventEpoch != epoch {
+		return 0, ErrEpoch
+	}
+	return uint64(n.EventSeq), nil //nolint:gosec // the column is never negative
+}
+
+// Advance moves the node's event cursor to seq of an epoch. It never moves it back.
+func (s *Service) Advance(ctx context.Context, nodeID, epoch string, seq uint64) error {
 	ctx = viewer.System(ctx, nil, "event of a node")
-	err = tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
-		n, err := t.Node.Update().Where(node.ID(nodeID), node.EventEpoch(epoch), node.EventSeqLT(int64(seq))). //nolint:gosec // far from the edge
-															SetEventSeq(int64(seq)).Save(ctx) //nolint:gosec // far from the edge
-		fresh = n > 0
+	to := int64(seq) //nolint:gosec // far from the edge
+	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+		err := t.Node.Update().Where(node.ID(nodeID), node.EventEpoch(epoch), node.EventSeqLT(to)).SetEventSeq(to).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("move the node's event cursor: %w", err)
 		}
 		return nil
 	})
-	return fresh, err
 }
 
 // clip bounds foreign text to a column's size.

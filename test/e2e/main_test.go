@@ -1,0 +1,19 @@
+// Package e2e tests the real binary from outside, as its users see it: processes, HTTP, WebSockets, signals.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/catalyst-panel/catalyst/test/harness"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := harness.Cleanup(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
