@@ -50,6 +50,7 @@ func runDev(ctx context.Context, c *Config, log *slog.Logger, out io.Writer) (er
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error { defer stopServing(); return a.Run(ctx) })
 	group.Go(func() error { return p.http.Serve(serving, listener) })
+	group.Go(func() error { return p.endLinks(serving) })
 	group.Go(func() error { return serveDebug(ctx, c, log) })
 	return group.Wait()
 }

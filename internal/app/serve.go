@@ -31,8 +31,17 @@ func runServe(ctx context.Context, c *Config, log *slog.Logger, out io.Writer) (
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.http.Serve(ctx, listener) })
+	group.Go(func() error { return p.endLinks(ctx) })
 	group.Go(func() error { return serveDebug(ctx, c, log) })
 	return group.Wait()
+}
+
+// endLinks tells the agents to come back when the panel stops: the HTTP server waits for their connections.
+func (p *panel) endLinks(ctx context.Context) error {
+	<-ctx.Done()
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return p.link.Close(bounded)
 }
 
 // greet says where the panel is, and the first administrator's password, once.

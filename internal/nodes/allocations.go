@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/allocation"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/tx"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
@@ -26,20 +29,33 @@ type CreateAllocationsInput struct {
 
 // CreateAllocations adds ports to a node; those that it has already are left alone. It needs node.update.
 func (s *Service) CreateAllocations(ctx context.Context, in CreateAllocationsInput) ([]*ent.Allocation, error) {
+	e := audit.Entry{Action: "allocation.create", TargetType: "Node", TargetID: in.NodeID}
 	if err := access.Check(ctx, s.Client, access.NodeUpdate, access.On(in.NodeID)); err != nil {
-		return nil, err
+		return nil, s.trail.Refused(ctx, e, err)
+	}
+	if !kind.ValidID(kind.PrefixNode, in.NodeID) {
+		return nil, fault.Missing("node")
 	}
 	ip, err := netip.ParseAddr(strings.TrimSpace(in.IP))
 	if err != nil || ip.Zone() != "" {
 		return nil, fault.Input("ip", "Give an IPv4 or IPv6 address of the node, such as 203.0.113.5; 0.0.0.0 stands for all of them.")
 	}
+	ip = ip.Unmap()
 	ports, err := parsePorts(in.Ports)
 	if err != nil {
 		return nil, err
 	}
 	var made []*ent.Allocation
-	err = tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	err = s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
 		made = nil
+		// Held, so that two callers do not add the same port.
+		held, err := s.hold(ctx, t, in.NodeID)
+		if err != nil {
+			return err
+		}
+		if held == nil {
+			return fault.Missing("node")
+		}
 		there, err := t.Allocation.Query().Where(allocation.NodeID(in.NodeID), allocation.IP(ip.String()), allocation.PortIn(ports...)).
 			All(viewer.System(ctx, nil, "look for ports that exist"))
 		if err != nil {
@@ -59,9 +75,13 @@ func (s *Service) CreateAllocations(ctx context.Context, in CreateAllocationsInp
 			}
 			made = append(made, a.Unwrap())
 		}
+		e.Details = map[string]any{"ip": ip.String(), "count": len(made)}
 		return nil
 	})
-	return made, err
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
 }
 
 // DeleteAllocations removes allocations and returns their ids. It needs node.update on the node of each, and fails
@@ -70,12 +90,17 @@ func (s *Service) DeleteAllocations(ctx context.Context, ids []string) ([]string
 	if len(ids) == 0 || len(ids) > maxPortsPerCall {
 		return nil, fault.Input("ids", "Name 1 to %d allocations.", maxPortsPerCall)
 	}
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	e := audit.Entry{Action: "allocation.delete", TargetType: "Allocation", TargetID: ids[0], Details: map[string]any{"ids": ids}}
 	for _, id := range ids {
+		if !kind.ValidID(kind.PrefixAllocation, id) {
+			return nil, fault.Missing("allocation")
+		}
 		if err := access.Check(ctx, s.Client, access.NodeUpdate, access.On(id)); err != nil {
-			return nil, err
+			return nil, s.trail.Refused(ctx, e, err)
 		}
 	}
-	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, _ *audit.Entry) error {
 		for _, id := range ids {
 			// Free when it goes: a server may take it between the check and the deletion.
 			err := t.Allocation.DeleteOneID(id).Where(allocation.ServerIDIsNil()).Exec(ctx)
@@ -94,11 +119,11 @@ func (s *Service) DeleteAllocations(ctx context.Context, ids []string) ([]string
 	return ids, nil
 }
 
-// Claim gives allocations of a node to a server within a unit of work: those named, or count free ones. The first
+// Claim gives allocations of a node, which the unit of work holds, to a server: those named, or count free ones. The first
 // becomes the primary one.
 func (s *Service) Claim(ctx context.Context, t *ent.Tx, nodeID, serverID string, ids []string, count int) error {
 	sys := viewer.System(ctx, nil, "claim allocations")
-	if len(ids) == 0 {
+	if len(ids) == 0 && count > 0 {
 		free, err := t.Allocation.Query().Where(allocation.NodeID(nodeID), allocation.ServerIDIsNil()).
 			Order(allocation.ByIP(), allocation.ByPort()).Limit(count).IDs(sys)
 		if err != nil {

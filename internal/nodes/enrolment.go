@@ -11,9 +11,9 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/enrolmenttoken"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/token"
-	"github.com/catalyst-panel/catalyst/internal/tx"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
@@ -31,19 +31,26 @@ type Enrolment struct {
 // CreateEnrolmentToken makes a new one-time token for a node; older ones die. It needs node.update. The node's agent
 // stays connected until another one enrols.
 func (s *Service) CreateEnrolmentToken(ctx context.Context, nodeID string) (*ent.Node, *Enrolment, error) {
+	e := audit.Entry{Action: "node.enrolment", TargetType: "Node", TargetID: nodeID}
 	if err := access.Check(ctx, s.Client, access.NodeUpdate, access.On(nodeID)); err != nil {
-		return nil, nil, err
+		return nil, nil, s.trail.Refused(ctx, e, err)
 	}
 	n, err := s.Client.Node.Get(ctx, nodeID)
+	if ent.IsNotFound(err) {
+		return nil, nil, fault.Missing("node")
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read node: %w", err)
 	}
 	var enrolment *Enrolment
-	err = tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	err = s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, _ *audit.Entry) (err error) {
 		enrolment, err = s.issue(ctx, t, nodeID)
 		return err
 	})
-	return n, enrolment, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return n, enrolment, nil
 }
 
 // issue replaces a node's unused tokens by a new one.
@@ -57,7 +64,11 @@ func (s *Service) issue(ctx context.Context, t *ent.Tx, nodeID string) (*Enrolme
 		Token: secret.Plain, ExpiresAt: now().Add(enrolmentLifetime),
 		Command: fmt.Sprintf("CATALYST_PANEL_URL=%s CATALYST_ENROL_TOKEN=%s catalyst agent", s.PublicURL, secret.Plain),
 	}
-	if err := t.EnrolmentToken.Create().SetNodeID(nodeID).SetTokenHash(secret.Hash).SetExpiresAt(e.ExpiresAt).Exec(ctx); err != nil {
+	err := t.EnrolmentToken.Create().SetNodeID(nodeID).SetTokenHash(secret.Hash).SetExpiresAt(e.ExpiresAt).Exec(ctx)
+	if ent.IsConstraintError(err) {
+		return nil, fault.Missing("node")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("store enrolment token: %w", err)
 	}
 	return e, nil
@@ -72,7 +83,8 @@ func (s *Service) Enrol(ctx context.Context, secret string, key ed25519.PublicKe
 		return "", fault.Input("publicKey", "The public key must be an Ed25519 key of %d bytes.", ed25519.PublicKeySize)
 	}
 	var nodeID string
-	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	e := audit.Entry{Action: "node.enrol", TargetType: "Node"}
+	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
 		// One statement marks the token as used, so that of two callers one finds it.
 		used, err := t.EnrolmentToken.Update().
 			Where(enrolmenttoken.TokenHash(token.Hash(secret)), enrolmenttoken.UsedAtIsNil(), enrolmenttoken.ExpiresAtGT(now())).
@@ -88,6 +100,7 @@ func (s *Service) Enrol(ctx context.Context, secret string, key ed25519.PublicKe
 			return fmt.Errorf("read enrolment token: %w", err)
 		}
 		nodeID = spent.NodeID
+		e.TargetID, e.Details = nodeID, map[string]any{"remote": remote.String()}
 		if err := t.Node.UpdateOneID(nodeID).SetPublicKey(key).SetLinkSession("").Exec(ctx); err != nil {
 			return fmt.Errorf("store the node's key: %w", err)
 		}

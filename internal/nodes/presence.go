@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
@@ -13,6 +14,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/node"
 	"github.com/catalyst-panel/catalyst/ent/predicate"
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/text"
 	"github.com/catalyst-panel/catalyst/internal/tx"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
@@ -22,6 +24,8 @@ const (
 	silence = 30 * time.Second
 	// sweepInterval is how often silent nodes are looked for.
 	sweepInterval = 10 * time.Second
+	// maxEpoch is the width of the column, in bytes.
+	maxEpoch = 64
 )
 
 // ErrFenced is returned by Seen when another session holds the node, or none.
@@ -50,9 +54,10 @@ func (s *Service) PublicKey(ctx context.Context, nodeID string) (ed25519.PublicK
 // stored of the session's epoch.
 func (s *Service) Connected(ctx context.Context, in Session) (acked uint64, err error) {
 	ctx = viewer.System(ctx, s.Logger, "a node has connected")
+	epoch := text.Clean(in.EventEpoch, maxEpoch)
 	err = tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
 		update := t.Node.UpdateOneID(in.NodeID).
-			SetOnline(true).SetLastSeenAt(now()).SetAgentVersion(clip(in.AgentVersion, 64)).SetRuntime(clip(in.Runtime, 32)).
+			SetOnline(true).SetLastSeenAt(now()).SetAgentVersion(text.Clean(in.AgentVersion, 64)).SetRuntime(text.Clean(in.Runtime, 32)).
 			SetLinkInstance(in.Instance).SetLinkSession(in.SessionID).AddLinkEpoch(1)
 		describe(update.Mutation(), in.System)
 		n, err := update.Save(ctx)
@@ -63,11 +68,11 @@ func (s *Service) Connected(ctx context.Context, in Session) (acked uint64, err 
 			return fmt.Errorf("store the node's session: %w", err)
 		}
 		acked = 0
-		if n.EventEpoch == in.EventEpoch {
+		if n.EventEpoch == epoch {
 			acked = uint64(n.EventSeq) //nolint:gosec // the column is never negative
 			return nil
 		}
-		if err := t.Node.Update().Where(node.ID(in.NodeID)).SetEventEpoch(clip(in.EventEpoch, 64)).SetEventSeq(0).Exec(ctx); err != nil {
+		if err := t.Node.Update().Where(node.ID(in.NodeID)).SetEventEpoch(epoch).SetEventSeq(0).Exec(ctx); err != nil {
 			return fmt.Errorf("store the node's event epoch: %w", err)
 		}
 		return nil
@@ -77,9 +82,9 @@ func (s *Service) Connected(ctx context.Context, in Session) (acked uint64, err 
 
 // describe writes what the agent says of its machine.
 func describe(m *ent.NodeMutation, sys *protocol.SystemInfo) {
-	m.SetOs(clip(sys.GetOs(), 128))
-	m.SetArch(clip(sys.GetArch(), 32))
-	m.SetKernel(clip(sys.GetKernel(), 128))
+	m.SetOs(text.Clean(sys.GetOs(), 128))
+	m.SetArch(text.Clean(sys.GetArch(), 32))
+	m.SetKernel(text.Clean(sys.GetKernel(), 128))
 	m.SetCPUCount(int(max(0, sys.GetCpuCount())))
 	m.SetMemoryTotal(max(0, sys.GetMemory()))
 	m.SetDiskTotal(max(0, sys.GetDisk()))
@@ -142,13 +147,21 @@ func (s *Service) StoreUsage(ctx context.Context, nodeID string, at time.Time, u
 	ctx = viewer.System(ctx, nil, "usage of a node")
 	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
 		err := t.Node.Update().Where(node.ID(nodeID)).
-			SetCPUPercent(u.GetCpuPercent()).SetMemoryBytes(u.GetMemoryBytes()).SetDiskBytes(u.GetDiskBytes()).
+			SetCPUPercent(finite(u.GetCpuPercent())).SetMemoryBytes(u.GetMemoryBytes()).SetDiskBytes(u.GetDiskBytes()).
 			SetNetworkRxBytes(u.GetNetworkRxBytes()).SetNetworkTxBytes(u.GetNetworkTxBytes()).SetUsageAt(at).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("store the node's usage: %w", err)
 		}
 		return nil
 	})
+}
+
+// finite makes a node's number one that both databases and JSON can hold.
+func finite(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0
+	}
+	return f
 }
 
 // ErrEpoch is returned for events of a life of the node's spool that is not the present one.
@@ -160,7 +173,7 @@ func (s *Service) EventCursor(ctx context.Context, nodeID, epoch string) (uint64
 	if err != nil {
 		return 0, fmt.Errorf("read the node's event cursor: %w", err)
 	}
-	if n.EventEpoch != epoch {
+	if n.EventEpoch != text.Clean(epoch, maxEpoch) {
 		return 0, ErrEpoch
 	}
 	return uint64(n.EventSeq), nil //nolint:gosec // the column is never negative
@@ -171,20 +184,12 @@ func (s *Service) Advance(ctx context.Context, nodeID, epoch string, seq uint64)
 	ctx = viewer.System(ctx, nil, "event of a node")
 	to := int64(seq) //nolint:gosec // far from the edge
 	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
-		err := t.Node.Update().Where(node.ID(nodeID), node.EventEpoch(epoch), node.EventSeqLT(to)).SetEventSeq(to).Exec(ctx)
+		err := t.Node.Update().Where(node.ID(nodeID), node.EventEpoch(text.Clean(epoch, maxEpoch)), node.EventSeqLT(to)).SetEventSeq(to).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("move the node's event cursor: %w", err)
 		}
 		return nil
 	})
-}
-
-// clip bounds foreign text to a column's size.
-func clip(s string, size int) string {
-	if len(s) > size {
-		return s[:size]
-	}
-	return s
 }
 
 // offline marks the node as offline when it still is as the condition says, and announces it.

@@ -4,19 +4,33 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
+	"entgo.io/ent/dialect/sql/sqlgraph"
+
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/location"
-	"github.com/catalyst-panel/catalyst/ent/node"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/fault"
-	"github.com/catalyst-panel/catalyst/internal/tx"
+	"github.com/catalyst-panel/catalyst/internal/text"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// The widths of the columns, in bytes, and what else is bounded.
+const (
+	maxNodeName     = 64
+	maxLocationName = 64
+	maxDescription  = 1024
+	maxAddress      = 255
+	maxLabels       = 64
+	maxLabelKey     = 63
+	maxLabelValue   = 255
+	// maxLimit is what a JSON number holds without loss.
+	maxLimit = 1<<53 - 1
 )
 
 // Config is what the service needs.
@@ -31,10 +45,15 @@ type Config struct {
 }
 
 // Service owns the nodes.
-type Service struct{ Config }
+type Service struct {
+	Config
+	trail audit.Trail
+}
 
 // New returns the service.
-func New(cfg Config) *Service { return &Service{cfg} }
+func New(cfg Config) *Service {
+	return &Service{Config: cfg, trail: audit.Trail{Client: cfg.Client, Logger: cfg.Logger}}
+}
 
 // CreateInput describes a new node. Limits are what servers may be given in total.
 type CreateInput struct {
@@ -62,8 +81,9 @@ type UpdateInput struct {
 
 // Create makes a node and its first enrolment token. It needs node.create.
 func (s *Service) Create(ctx context.Context, in CreateInput) (*ent.Node, *Enrolment, error) {
+	e := audit.Entry{Action: "node.create", TargetType: "Node"}
 	if err := access.Check(ctx, s.Client, access.NodeCreate, access.Anywhere); err != nil {
-		return nil, nil, err
+		return nil, nil, s.trail.Refused(ctx, e, err)
 	}
 	fields := UpdateInput{
 		Name: &in.Name, LocationID: &in.LocationID, PublicAddress: &in.PublicAddress, MemoryLimit: &in.MemoryLimit,
@@ -72,45 +92,46 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (*ent.Node, *Enrol
 	if err := s.validate(ctx, fields); err != nil {
 		return nil, nil, err
 	}
+	e.Details = map[string]any{"name": in.Name}
 	var made *ent.Node
 	var enrolment *Enrolment
-	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
 		create := t.Node.Create()
 		fields.apply(create.Mutation())
 		saved, err := create.Save(ctx)
-		if ent.IsConstraintError(err) {
-			return fault.New(fault.Conflict, "There already is a node with this name: choose another one.").Wrap(err)
-		}
 		if err != nil {
-			return fmt.Errorf("store node: %w", err)
+			return storeNode(err)
 		}
 		if enrolment, err = s.issue(ctx, t, saved.ID); err != nil {
 			return err
 		}
+		e.TargetID = saved.ID
 		made = saved.Unwrap()
 		return nil
 	})
-	return made, enrolment, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return made, enrolment, nil
 }
 
 // Update changes a node. It needs node.update. Lower limits do not touch the servers that are there.
 func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Node, error) {
+	e := audit.Entry{Action: "node.update", TargetType: "Node", TargetID: in.ID}
 	if err := access.Check(ctx, s.Client, access.NodeUpdate, access.On(in.ID)); err != nil {
-		return nil, err
+		return nil, s.trail.Refused(ctx, e, err)
 	}
 	if err := s.validate(ctx, in); err != nil {
 		return nil, err
 	}
 	var changed *ent.Node
-	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
 		update := t.Node.UpdateOneID(in.ID)
 		in.apply(update.Mutation())
+		e.Details = map[string]any{"changed": update.Mutation().Fields()}
 		saved, err := update.Save(ctx)
-		if ent.IsConstraintError(err) {
-			return fault.New(fault.Conflict, "There already is a node with this name: choose another one.").Wrap(err)
-		}
 		if err != nil {
-			return fmt.Errorf("store node: %w", err)
+			return storeNode(err)
 		}
 		changed = saved.Unwrap()
 		return nil
@@ -118,22 +139,50 @@ func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Node, error)
 	return changed, err
 }
 
+// storeNode says what a failed write of a node means.
+func storeNode(err error) error {
+	switch {
+	case ent.IsNotFound(err):
+		return fault.Missing("node")
+	case sqlgraph.IsForeignKeyConstraintError(err):
+		return fault.New(fault.NotFound, "There is no such location, or you may not see it: create one with createLocation.").Wrap(err)
+	case ent.IsConstraintError(err):
+		return fault.New(fault.Conflict, "There already is a node with this name: choose another one.").Wrap(err)
+	}
+	return fmt.Errorf("store node: %w", err)
+}
+
 // Delete removes a node; its agent's key is worth nothing from then on. It needs node.delete and fails with CONFLICT
 // while servers are on the node, those that wait for the node to remove them included.
 func (s *Service) Delete(ctx context.Context, id string) error {
+	e := audit.Entry{Action: "node.delete", TargetType: "Node", TargetID: id}
 	if err := access.Check(ctx, s.Client, access.NodeDelete, access.On(id)); err != nil {
-		return err
+		return s.trail.Refused(ctx, e, err)
 	}
-	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
-		sys := viewer.System(ctx, s.Logger, "count the servers of a node")
+	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
+		sys := viewer.System(ctx, s.Logger, "delete a node")
 		count, err := t.Server.Query().Where(server.NodeID(id)).Count(sys)
 		if err != nil {
 			return fmt.Errorf("count servers of the node: %w", err)
 		}
 		if count > 0 {
-			return fault.New(fault.Conflict, "%d servers are on this node: delete them or transfer them to another node first. A server deleted while its node is offline goes when the node returns.", count)
+			return occupied(fmt.Sprintf("%d servers are", count))
 		}
-		if err := t.Node.DeleteOneID(id).Exec(ctx); err != nil {
+		row, err := t.Node.Get(sys, id)
+		if ent.IsNotFound(err) {
+			return fault.Missing("node")
+		}
+		if err != nil {
+			return fmt.Errorf("read node: %w", err)
+		}
+		e.Details = map[string]any{"name": row.Name}
+		err = t.Node.DeleteOneID(id).Exec(ctx)
+		switch {
+		case ent.IsNotFound(err):
+			return fault.Missing("node")
+		case ent.IsConstraintError(err):
+			return occupied("A server has just come").Wrap(err)
+		case err != nil:
 			return fmt.Errorf("delete node: %w", err)
 		}
 		return nil
@@ -144,34 +193,39 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	return err
 }
 
+// occupied is the refusal to delete a node; who begins the sentence.
+func occupied(who string) *fault.Error {
+	return fault.New(fault.Conflict, "%s on this node: delete them or transfer them to another node first. "+
+		"A server deleted while its node is offline goes when the node returns.", who)
+}
+
 // validate checks the fields that are given.
 func (s *Service) validate(ctx context.Context, in UpdateInput) error {
 	if in.Name != nil {
-		*in.Name = strings.TrimSpace(*in.Name)
-		if n := len(*in.Name); n == 0 || n > 64 {
-			return fault.Input("name", "Give the node a name of 1 to 64 characters.")
+		name, err := text.Name("name", "the node", *in.Name, maxNodeName)
+		if err != nil {
+			return err
 		}
+		*in.Name = name
 	}
 	if in.PublicAddress != nil {
 		*in.PublicAddress = strings.TrimSpace(*in.PublicAddress)
-		if n := len(*in.PublicAddress); n == 0 || n > 255 || strings.ContainsAny(*in.PublicAddress, " /\n\t") {
+		if *in.PublicAddress == "" || strings.ContainsAny(*in.PublicAddress, " /@") || text.Line("", in.PublicAddress, maxAddress) != nil {
 			return fault.Input("publicAddress", "Give the host name or IP address at which players reach the node.")
 		}
 	}
-	numbers := []struct {
+	for _, n := range []struct {
 		field string
-		bad   bool
-	}{
-		{"memoryLimit", in.MemoryLimit != nil && *in.MemoryLimit < 0},
-		{"diskLimit", in.DiskLimit != nil && *in.DiskLimit < 0},
-		{"cpuLimit", in.CPULimit != nil && *in.CPULimit < 0},
-	}
-	for _, n := range numbers {
-		if n.bad {
-			return fault.Input(n.field, "A limit cannot be negative.")
+		value *int64
+	}{{"memoryLimit", in.MemoryLimit}, {"diskLimit", in.DiskLimit}, {"cpuLimit", wide(in.CPULimit)}} {
+		if n.value != nil && (*n.value < 0 || *n.value > maxLimit) {
+			return fault.Input(n.field, "A limit must be from 0, which is none, to %d.", int64(maxLimit))
 		}
 	}
-	if in.Overcommit != nil && (*in.Overcommit < 0.1 || *in.Overcommit > 100) {
+	if err := checkLabels(in.Labels); err != nil {
+		return err
+	}
+	if in.Overcommit != nil && !(*in.Overcommit >= 0.1 && *in.Overcommit <= 100) {
 		return fault.Input("overcommit", "The overcommit factor must be from 0.1 to 100; 1 means none.")
 	}
 	if in.LocationID == nil {
@@ -185,6 +239,26 @@ func (s *Service) validate(ctx context.Context, in UpdateInput) error {
 		return fault.Input("locationId", "There is no such location, or you may not see it: create one with createLocation.")
 	}
 	return nil
+}
+
+// checkLabels bounds a node's labels.
+func checkLabels(labels map[string]string) error {
+	if len(labels) > maxLabels {
+		return fault.Input("labels", "A node may have %d labels at the most.", maxLabels)
+	}
+	for key, value := range labels {
+		if key == "" || text.Line("", &key, maxLabelKey) != nil || text.Line("", &value, maxLabelValue) != nil {
+			return fault.Input("labels", "A label has a name of 1 to %d bytes and a value of up to %d bytes, both on one line.", maxLabelKey, maxLabelValue)
+		}
+	}
+	return nil
+}
+
+func wide(n *int) *int64 {
+	if n == nil {
+		return nil
+	}
+	return new(int64(*n))
 }
 
 // apply writes the fields that are given.
@@ -206,111 +280,6 @@ func set[T any](v *T, to func(T)) {
 	if v != nil {
 		to(*v)
 	}
-}
-
-// Allocated is what the servers of a node have been given. An unlimited server counts as nothing.
-type Allocated struct {
-	// Memory and Disk are bytes, CPU is percent of one core.
-	Memory, Disk int64
-	CPU          int
-}
-
-// Allocated returns what is given away on each of the nodes, which the viewer must be able to see.
-func (s *Service) Allocated(ctx context.Context, nodeIDs []string) (map[string]Allocated, error) {
-	visible, err := s.Client.Node.Query().Where(node.IDIn(nodeIDs...)).IDs(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("look up nodes: %w", err)
-	}
-	return s.allocated(ctx, visible)
-}
-
-// allocated sums over all servers, whoever may see them.
-func (s *Service) allocated(ctx context.Context, nodeIDs []string) (map[string]Allocated, error) {
-	var rows []struct {
-		NodeID string `json:"node_id"`
-		Memory int64  `json:"memory"`
-		Disk   int64  `json:"disk"`
-		CPU    int    `json:"cpu"`
-	}
-	err := tx.Client(ctx, s.Client).Server.Query().Where(server.NodeIDIn(nodeIDs...), server.DeletedAtIsNil()).
-		GroupBy(server.FieldNodeID).
-		Aggregate(ent.As(ent.Sum(server.FieldMemory), "memory"), ent.As(ent.Sum(server.FieldDisk), "disk"),
-			ent.As(ent.Sum(server.FieldCPU), "cpu")).
-		Scan(viewer.System(ctx, nil, "sum what nodes have given away"), &rows)
-	if err != nil {
-		return nil, fmt.Errorf("sum limits of servers: %w", err)
-	}
-	sums := make(map[string]Allocated, len(nodeIDs))
-	for _, r := range rows {
-		sums[r.NodeID] = Allocated{Memory: r.Memory, Disk: r.Disk, CPU: r.CPU}
-	}
-	return sums, nil
-}
-
-// Need is what a server wants of a node.
-type Need struct {
-	// Memory and Disk are bytes, CPU is percent of one core; 0 is unlimited and counts as nothing.
-	Memory, Disk int64
-	CPU          int
-}
-
-// Fits reports whether a node has room for a need beside what it has given away.
-func Fits(n *ent.Node, given Allocated, need Need) bool {
-	return float64(given.Memory+need.Memory) <= float64(n.MemoryLimit)*n.Overcommit &&
-		float64(given.Disk+need.Disk) <= float64(n.DiskLimit)*n.Overcommit &&
-		float64(given.CPU+need.CPU) <= float64(n.CPULimit)*n.Overcommit
-}
-
-// Place chooses the node for a new server: of those that are online, not in maintenance and have room and enough free
-// allocations, the one with the most memory left. It fails with CONFLICT and says what is missing.
-func (s *Service) Place(ctx context.Context, need Need, ports int) (*ent.Node, error) {
-	ctx = viewer.System(ctx, s.Logger, "place a server")
-	all, err := tx.Client(ctx, s.Client).Node.Query().Order(node.ByID()).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read nodes: %w", err)
-	}
-	if len(all) == 0 {
-		return nil, fault.New(fault.Conflict, "There is no node yet: create one with createNode and run the command it shows on a machine.")
-	}
-	ready := slices.DeleteFunc(slices.Clone(all), func(n *ent.Node) bool { return !n.Online || n.Maintenance })
-	if len(ready) == 0 {
-		return nil, fault.New(fault.NodeOffline, "No node is online and out of maintenance: start the agent on one, or end its maintenance.")
-	}
-	ids := make([]string, len(ready))
-	for i, n := range ready {
-		ids[i] = n.ID
-	}
-	given, err := s.allocated(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	ready = slices.DeleteFunc(ready, func(n *ent.Node) bool { return !Fits(n, given[n.ID], need) })
-	if len(ready) == 0 {
-		return nil, fault.New(fault.Conflict, "No node has room for this server: ask for less memory, CPU or disk, raise a node's limits, or add a node.")
-	}
-	free, err := s.freePorts(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	ready = slices.DeleteFunc(ready, func(n *ent.Node) bool { return free[n.ID] < ports })
-	if len(ready) == 0 {
-		return nil, fault.New(fault.Conflict, "No node with room has %d free ports: add some with createAllocations.", ports)
-	}
-	return slices.MaxFunc(ready, func(a, b *ent.Node) int {
-		return int((a.MemoryLimit-given[a.ID].Memory)>>20) - int((b.MemoryLimit-given[b.ID].Memory)>>20)
-	}), nil
-}
-
-// CheckRoom fails with CONFLICT when the node has no room for a need beside what it has given away.
-func (s *Service) CheckRoom(ctx context.Context, n *ent.Node, need Need) error {
-	given, err := s.allocated(ctx, []string{n.ID})
-	if err != nil {
-		return err
-	}
-	if !Fits(n, given[n.ID], need) {
-		return fault.New(fault.Conflict, "The node %s has no room for this server: ask for less memory, CPU or disk, raise the node's limits, or choose another node.", n.Name)
-	}
-	return nil
 }
 
 // now is the present in the precision that is stored.

@@ -21,9 +21,6 @@ import (
 // maxAllocations is how many allocations a server may have.
 const maxAllocations = 64
 
-// processRuntime is the name of the runtime that runs programs of the node itself.
-const processRuntime = "process"
-
 // CreateInput describes a new server. What is nil comes from the template; without a node the server is placed,
 // without an owner it is the caller's, without allocations free ones are taken.
 type CreateInput struct {
@@ -93,7 +90,7 @@ func (s *Service) plan(ctx context.Context, in CreateInput) (*plan, error) {
 	}
 	tmpl, err := s.Client.Template.Query().Where(template.ID(in.TemplateID)).Only(ctx)
 	if ent.IsNotFound(err) {
-		return nil, fault.Input("templateId", "There is no such template, or you may not see it: the query templates lists those there are.")
+		return nil, fault.New(fault.NotFound, "There is no such template, or you may not see it: the query templates lists those there are.")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
@@ -136,23 +133,25 @@ func (s *Service) owner(ctx context.Context, wanted *string) (string, error) {
 		return "", fmt.Errorf("look up owner: %w", err)
 	}
 	if !exists {
-		return "", fault.Input("ownerId", "There is no such user, or you may not see it.")
+		return "", fault.New(fault.NotFound, "There is no such user, or you may not see it.")
 	}
 	return *wanted, nil
 }
 
 // home returns the node of a new server: the one that is named, or the one that has the most room.
 func (s *Service) home(ctx context.Context, t *ent.Tx, in CreateInput, p *plan) (*ent.Node, error) {
-	need := nodes.Need{Memory: p.memory, Disk: p.disk, CPU: p.cpu}
+	need := nodes.Need{
+		Memory: p.memory, Disk: p.disk, CPU: p.cpu, Ports: p.template.PortsWanted, Containers: p.template.InstallScript != "",
+	}
 	if in.NodeID == nil {
 		if len(in.AllocationIDs) > 0 {
 			return nil, fault.Input("nodeId", "Name the node that the allocations belong to.")
 		}
-		return s.Nodes.Place(ctx, need, p.template.PortsWanted)
+		return s.Nodes.Place(ctx, t, need)
 	}
 	n, err := t.Node.Query().Where(node.ID(*in.NodeID)).Only(viewer.System(ctx, nil, "read the node of a new server"))
 	if ent.IsNotFound(err) {
-		return nil, fault.Input("nodeId", "There is no such node: leave nodeId out and the server is placed for you.")
+		return nil, fault.New(fault.NotFound, "There is no such node, or you may not see it: leave nodeId out and the server is placed for you.")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read node: %w", err)
@@ -163,10 +162,10 @@ func (s *Service) home(ctx context.Context, t *ent.Tx, in CreateInput, p *plan) 
 	if n.Maintenance {
 		return nil, fault.New(fault.Conflict, "The node %s is in maintenance: choose another one.", n.Name)
 	}
-	if n.Runtime == processRuntime && p.template.InstallScript != "" {
+	if need.Containers && !nodes.RunsContainers(n) {
 		return nil, fault.New(fault.Conflict, "The template is installed in a container, and the node %s runs programs without containers: choose a node with containerd.", n.Name)
 	}
-	return n, s.Nodes.CheckRoom(ctx, n, need)
+	return n, s.Nodes.Reserve(ctx, t, n.ID, need)
 }
 
 // create fills a new server in from the plan.
@@ -179,7 +178,7 @@ func (p *plan) create(t *ent.Tx, in CreateInput) *ent.ServerCreate {
 
 // networkMode is the one that is wanted; programs without containers have the node's network.
 func networkMode(in CreateInput, home *ent.Node) kind.NetworkMode {
-	if home.Runtime == processRuntime {
+	if !nodes.RunsContainers(home) {
 		return kind.NetworkModeHost
 	}
 	return or(in.NetworkMode, kind.NetworkModeBridge)

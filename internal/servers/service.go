@@ -34,8 +34,11 @@ type Gate interface {
 
 // Placement finds room for servers.
 type Placement interface {
-	Place(ctx context.Context, need nodes.Need, ports int) (*ent.Node, error)
-	CheckRoom(ctx context.Context, n *ent.Node, need nodes.Need) error
+	// Place chooses and holds the node of a new server.
+	Place(ctx context.Context, t *ent.Tx, need nodes.Need) (*ent.Node, error)
+	// Reserve holds a node and fails with CONFLICT when it has no room.
+	Reserve(ctx context.Context, t *ent.Tx, nodeID string, need nodes.Need) error
+	// Claim gives allocations to a server.
 	Claim(ctx context.Context, t *ent.Tx, nodeID, serverID string, allocationIDs []string, count int) error
 }
 

@@ -97,11 +97,7 @@ func (s *Service) checkGrowth(ctx context.Context, t *ent.Tx, sv *ent.Server, in
 	if need.Memory <= 0 && need.Disk <= 0 && need.CPU <= 0 {
 		return nil
 	}
-	n, err := t.Node.Get(ctx, sv.NodeID)
-	if err != nil {
-		return fmt.Errorf("read the server's node: %w", err)
-	}
-	return s.Nodes.CheckRoom(ctx, n, need)
+	return s.Nodes.Reserve(ctx, t, sv.NodeID, need)
 }
 
 // Environment returns a server's variables in the template's order, as the caller may see them: secrets are masked
@@ -143,13 +139,15 @@ func (s *Service) ResetCrashCount(ctx context.Context, id string) (*ent.Server, 
 	if err := access.Check(ctx, s.Client, access.ServerUpdate, access.On(id)); err != nil {
 		return nil, err
 	}
-	return s.change(ctx, id, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
-		if err := online(ctx, t, sv); err != nil {
-			return err
-		}
-		if err := s.forgetCrashes(ctx, sv); err != nil {
-			return err
-		}
+	sv, err := s.Client.Server.Get(viewer.System(ctx, nil, "find the node of a server"), id)
+	if err != nil {
+		return nil, fmt.Errorf("read server: %w", err)
+	}
+	// The node first, and outside of the transaction: nothing else has to wait for its answer.
+	if err := s.forgetCrashes(ctx, sv); err != nil {
+		return nil, err
+	}
+	return s.change(ctx, id, func(_ context.Context, _ *ent.Tx, _ *ent.Server, u *ent.ServerUpdateOne) error {
 		u.SetCrashCount(0)
 		return nil
 	})

@@ -20,9 +20,8 @@ func demo() Fields {
 		StopCommand:   new("stop"),
 		StopGrace:     new(10),
 		CrashPolicy:   new(kind.CrashPolicyOnFailure),
-		Memory:        new(int64(128 << 20)),
-		CPU:           new(100),
-		Disk:          new(int64(256 << 20)),
+		Memory:        new(int64(64 << 20)),
+		Disk:          new(int64(64 << 20)),
 		Variables:     []kind.TemplateVariable{},
 	}
 }

@@ -114,7 +114,7 @@ func checkStats(t *testing.T, w *world, id string) {
 		}
 	}
 	s := got.ServerStats
-	if !busy || s.Processes < 1 || s.MemoryLimit != 128<<20 || s.MemoryPercent <= 25 || s.DiskLimit != 256<<20 ||
+	if !busy || s.Processes < 1 || s.MemoryLimit != 64<<20 || s.MemoryPercent <= 25 || s.DiskLimit != 64<<20 ||
 		!strings.HasPrefix(s.Uptime, "PT") || time.Since(s.At).Abs() > 5*time.Second {
 		t.Errorf("statistics of a program that uses a core and 32 MB: %+v", s)
 	}

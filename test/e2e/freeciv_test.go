@@ -36,7 +36,7 @@ func TestFreeciv(t *testing.T) {
 		CreateTemplate struct{ Template struct{ ID string } }
 	}
 	w.admin.Run(`mutation($in: CreateTemplateInput!) { createTemplate(input: $in) { template { id } } }`, vars{"in": vars{
-		"name": "Freeciv", "startup": "freeciv-server --port {{SERVER_PORT}} --bind {{SERVER_IP}} --Announce none --identity {{GREETING}}",
+		"name": "Freeciv", "startup": "freeciv-server --port {{SERVER_PORT}} --bind {{SERVER_IP}} --Announce none --identity \"{{GREETING}}\"",
 		"variables":     []vars{{"name": "Greeting", "key": "GREETING", "default": "a quiet place"}},
 		"readyPatterns": []string{`Now accepting new client connections on port \d+`}, "stopCommand": "quit", "stopGrace": 10,
 		"portsWanted": 1, "memory": 512 << 20, "cpu": 100, "disk": 256 << 20,

@@ -16,7 +16,7 @@ func (w *world) census() map[string]int {
 	w.tb.Helper()
 	var out map[string]struct{ TotalCount int }
 	w.admin.Run(`{ servers { totalCount } templates { totalCount } users { totalCount } hostNodes { totalCount } locations { totalCount }
-		allocations(where: {hasServer: false}) { totalCount } }`, nil, &out)
+		allocations { totalCount } }`, nil, &out)
 	counts := make(map[string]int, len(out))
 	for name, c := range out {
 		counts[name] = c.TotalCount

@@ -50,6 +50,12 @@ func TestReadme(t *testing.T) {
 	}
 	w.nodeDir = w.dir
 	w.startDev()
+	harness.Eventually(t, soon, "the password is printed", func() error {
+		if w.panel.Password() == "" {
+			return errors.New("no password yet")
+		}
+		return nil
+	})
 	g := &guide{t: t, client: w.panel.Anonymous(), values: map[string]string{"PASSWORD": w.panel.Password()}}
 	w.admin = w.panel.Login("admin", w.panel.Password())
 	w.awaitOnline(true)

@@ -45,6 +45,9 @@ func TestPowerStorm(t *testing.T) {
 			return err
 		}
 		settled = s.State
+		if settled != "RUNNING" && settled != "STOPPED" {
+			return fmt.Errorf("the state is %s, which passes", settled)
+		}
 		if programs := len(harness.Game(w.nodeDir, id)); (programs == 1) != (settled == "RUNNING") || programs > 1 {
 			return fmt.Errorf("the state is %s, and %d programs run", settled, programs)
 		}
