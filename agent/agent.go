@@ -183,7 +183,7 @@ func (a *Agent) identify(ctx context.Context, client *http.Client) (*identity.Id
 		return id, err
 	}
 	if a.config.EnrolToken == "" {
-		return nil, errors.New("This machine is not enrolled: make a token with the panel's createEnrolmentToken and start the agent once with CATALYST_ENROL_TOKEN set to it") //nolint:revive,staticcheck // a sentence for the operator
+		return nil, errors.New("This machine is not enrolled: make a token with the panel's createEnrolmentToken and start the agent once with CATALYST_ENROL_TOKEN set to it")
 	}
 	timer := time.NewTimer(enrolAgain)
 	defer timer.Stop()

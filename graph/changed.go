@@ -2,16 +2,21 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/node"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
+
+// announcementDelay is how long after a commit its announcement is here at the latest.
+const announcementDelay = 300 * time.Millisecond
 
 // entityChanges is a subscription of what happens to one entity of a kind, or to all that the viewer may see.
 type entityChanges[E any] struct {
@@ -59,6 +64,16 @@ func (c entityChanges[E]) follow(ctx context.Context, cfg Config, send func(chan
 	if err := c.visible(ctx); err != nil {
 		return err
 	}
+	err = c.events(ctx, cfg, sub, rights, send)
+	if c.id != "" && fault.CodeOf(err) == fault.NotFound {
+		return c.farewell(ctx, sub, err, send)
+	}
+	return err
+}
+
+func (c entityChanges[E]) events(
+	ctx context.Context, cfg Config, sub *bus.Subscription[changes.Event], rights <-chan struct{}, send func(changes.Event, *E) error,
+) error {
 	for {
 		var event changes.Event
 		select {
@@ -86,6 +101,28 @@ func (c entityChanges[E]) follow(ctx context.Context, cfg Config, send func(chan
 	}
 }
 
+// farewell is for an entity that has gone from sight: by its deletion, which may not have been announced yet and which
+// whoever saw it is told of, or else because the viewer has lost the right.
+func (c entityChanges[E]) farewell(
+	ctx context.Context, sub *bus.Subscription[changes.Event], gone error, send func(changes.Event, *E) error,
+) error {
+	ctx, cancel := context.WithTimeout(ctx, announcementDelay)
+	defer cancel()
+	for {
+		select {
+		case <-ctx.Done():
+			return gone
+		case e, ok := <-sub.C():
+			if !ok {
+				return gone
+			}
+			if e.Entity == c.entity && e.Operation == kind.OperationDeleted {
+				return send(e, nil)
+			}
+		}
+	}
+}
+
 // visible checks that the one entity, if it is one, can be seen.
 func (c entityChanges[E]) visible(ctx context.Context) error {
 	if c.id == "" {
@@ -103,6 +140,7 @@ func (c entityChanges[E]) pass(ctx context.Context, v *viewer.Viewer, e changes.
 	switch e.Operation {
 	case "":
 		return false, c.visible(ctx)
+	case kind.OperationCreated, kind.OperationUpdated:
 	case kind.OperationDeleted:
 		// The one entity was visible until now; of others only those are told who would have seen it.
 		if c.id == "" && !access.Grants(v, c.read) && (e.OwnerID == "" || e.OwnerID != v.UserID) {

@@ -40,9 +40,14 @@ type Resolver struct{ Config }
 // NewSchema returns the executable schema. It has no @defer, whose null placeholders break the types of clients.
 func NewSchema(cfg Config) graphql.ExecutableSchema {
 	resolvers := exec.Config{Resolvers: &Resolver{cfg}}
-	schema := *exec.NewExecutableSchema(resolvers).Schema()
+	schema := *exec.NewExecutableSchema(resolvers).Schema() // shared by all; what changes is copied
 	schema.Directives = maps.Clone(schema.Directives)
 	delete(schema.Directives, "defer")
+	// The generator of the entities' schema gives Query no description.
+	query := *schema.Query
+	query.Description = "Everything that can be read. What the caller may not see is as if it were not there."
+	schema.Query, schema.Types = &query, maps.Clone(schema.Types)
+	schema.Types[query.Name] = &query
 	resolvers.Schema = &schema
 	return exec.NewExecutableSchema(resolvers)
 }

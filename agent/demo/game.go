@@ -21,7 +21,7 @@ const Command = "demo-game"
 
 // Main runs the game on the process's own standard streams and returns its exit code.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT) //nolint:forbidigo // this is the main function of a program of its own
 	defer stop()
 	procfs.Trim()
 	return Run(ctx, os.Stdin, os.Stdout)

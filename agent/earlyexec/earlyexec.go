@@ -14,8 +14,8 @@ func init() {
 	}
 	switch os.Args[1] {
 	case holder.Command:
-		os.Exit(holder.Main(os.Args[2:]))
+		os.Exit(holder.Main(os.Args[2:])) //nolint:forbidigo // this is the main function of the holder
 	case demo.Command:
-		os.Exit(demo.Main())
+		os.Exit(demo.Main()) //nolint:forbidigo // this is the main function of the Demo game
 	}
 }

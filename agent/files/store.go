@@ -213,7 +213,7 @@ func (w *walk) count(info fs.FileInfo) {
 		return
 	}
 	if st.Nlink > 1 && !info.IsDir() {
-		key := inode{dev: uint64(st.Dev), ino: st.Ino}
+		key := inode{dev: st.Dev, ino: st.Ino}
 		if _, again := w.seen[key]; again {
 			return
 		}

@@ -107,7 +107,7 @@ func open(dir string) (*holder, error) {
 		return nil, err
 	}
 	if len(h.spec.Argv) == 0 {
-		return nil, errors.New("The server has no startup command.") //nolint:staticcheck // a sentence for people
+		return nil, errors.New("The server has no startup command.")
 	}
 	log, err := output.OpenWriter(h.spec.ConsoleDir, output.Options{After: h.spec.ConsoleAfter})
 	if err != nil {

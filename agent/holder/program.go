@@ -16,7 +16,7 @@ import (
 	"github.com/catalyst-panel/catalyst/agent/procfs"
 )
 
-var errEnded = errors.New("The program has ended.") //nolint:staticcheck // shown to people as it stands
+var errEnded = errors.New("The program has ended.")
 
 // program is the running game and the holder's ends of its pipes.
 type program struct {
@@ -68,7 +68,7 @@ func startProgram(spec Spec) (*program, error) {
 	closeAll(theirs)
 	if err != nil {
 		closeAll(ours)
-		return nil, fmt.Errorf("The program %q could not be started: %w.", spec.Argv[0], err) //nolint:staticcheck // a sentence for people
+		return nil, fmt.Errorf("The program %q could not be started: %w.", spec.Argv[0], err)
 	}
 	return p, nil
 }
@@ -98,7 +98,7 @@ func lookPath(spec Spec) (string, error) {
 	} else {
 		for _, entry := range spec.Env {
 			if list, ok := strings.CutPrefix(entry, "PATH="); ok {
-				for _, dir := range strings.Split(list, ":") {
+				for dir := range strings.SplitSeq(list, ":") {
 					candidates = append(candidates, path.Join(dir, name))
 				}
 			}
@@ -121,10 +121,9 @@ func lookPath(spec Spec) (string, error) {
 		seen = true
 	}
 	if seen {
-		//nolint:staticcheck // a sentence for people
 		return "", fmt.Errorf("The program %q cannot be executed on this node: check its permissions.", name)
 	}
-	//nolint:staticcheck // a sentence for people
+
 	return "", fmt.Errorf("The program %q was not found on this node: install it or change the startup.", name)
 }
 
@@ -204,7 +203,7 @@ func (p *program) signal(sig syscall.Signal) error {
 		}
 	}
 	if err := syscall.Kill(-p.pid, sig); err != nil {
-		return fmt.Errorf("The signal could not be sent: %w.", err) //nolint:staticcheck // a sentence for people
+		return fmt.Errorf("The signal could not be sent: %w.", err)
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	errStdinClosed = errors.New("The program has closed its input.")                        //nolint:staticcheck // shown to people
-	errStdinFull   = errors.New("The program does not read its input: try it again later.") //nolint:staticcheck // shown to people
+	errStdinClosed = errors.New("The program has closed its input.")
+	errStdinFull   = errors.New("The program does not read its input: try it again later.")
 )
 
 const defaultInputTimeout = 5 * time.Second

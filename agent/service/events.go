@@ -67,7 +67,7 @@ func (s *Service) sendEvents(stream *connect.BidiStream[protocol.EventsRequest, 
 		if cursor >= acknowledged+maxUnacknowledged {
 			return cursor, nil
 		}
-		room := int(acknowledged + maxUnacknowledged - cursor) //nolint:gosec // at most the window
+		room := int(acknowledged + maxUnacknowledged - cursor)
 		events, err := s.config.Spool.ReadAfter(cursor, min(room, eventsAtOnce), eventBytesAtOnce)
 		if err != nil || len(events) == 0 {
 			return cursor, err

@@ -154,7 +154,7 @@ func (s *Service) fail(ctx context.Context, err error) error {
 }
 
 func wireCode(code fault.Code) connect.Code {
-	switch code { //nolint:exhaustive // the others do not arise on a node
+	switch code {
 	case fault.NotFound:
 		return connect.CodeNotFound
 	case fault.BadUserInput:

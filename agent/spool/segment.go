@@ -61,7 +61,7 @@ func encode(event *protocol.EventsResponse) ([]byte, error) {
 	if len(payload) > maxRecord {
 		return nil, fmt.Errorf("event of %d bytes is larger than %d", len(payload), maxRecord)
 	}
-	binary.LittleEndian.PutUint32(record, uint32(len(payload))) //nolint:gosec // bounded by maxRecord
+	binary.LittleEndian.PutUint32(record, uint32(len(payload)))
 	binary.LittleEndian.PutUint32(record[4:], crc32.Checksum(payload, castagnoli))
 	return record, nil
 }

@@ -82,7 +82,7 @@ func (a *actor) ended(ctx context.Context, exit *runtime.Exit) {
 	}
 	wanted := a.Power == kind.PowerRun && a.WantedRun <= a.Run && !a.quitting &&
 		(a.State == kind.ServerStateStarting || a.State == kind.ServerStateRunning)
-	code := int32(exit.Code) //nolint:gosec // an exit code
+	code := int32(exit.Code)
 	a.ExitCode, a.OOMKilled, a.LastLines = &code, exit.OOMKilled, nil
 	switch {
 	case wanted:

@@ -98,7 +98,7 @@ func convert(id string, spec *protocol.ServerSpec, last, now runtime.Sample) *pr
 		NetworkRxBytes: now.NetworkRxBytes,
 		NetworkTxBytes: now.NetworkTxBytes,
 		DiskLimit:      spec.GetLimits().GetDisk(),
-		Processes:      int32(now.Processes), //nolint:gosec // a count of processes
+		Processes:      int32(now.Processes),
 		UptimeMs:       max(0, now.At.Sub(now.StartedAt).Milliseconds()),
 	}
 	since, used := last.At, now.CPUTime-last.CPUTime

@@ -22,7 +22,7 @@ const freshness = 900 * time.Millisecond
 
 // Info describes the machine; dir lies on the file system that holds the servers. What cannot be read is left empty.
 func Info(ctx context.Context, dir string) *protocol.SystemInfo {
-	info := &protocol.SystemInfo{Os: runtime.GOOS, Arch: runtime.GOARCH, CpuCount: int32(runtime.NumCPU())} //nolint:gosec // a count of CPUs
+	info := &protocol.SystemInfo{Os: runtime.GOOS, Arch: runtime.GOARCH, CpuCount: int32(runtime.NumCPU())}
 	if h, err := host.InfoWithContext(ctx); err == nil {
 		info.Kernel, info.Hostname = h.KernelVersion, h.Hostname
 		if h.Platform != "" {
@@ -30,10 +30,10 @@ func Info(ctx context.Context, dir string) *protocol.SystemInfo {
 		}
 	}
 	if m, err := mem.VirtualMemoryWithContext(ctx); err == nil {
-		info.Memory = int64(m.Total) //nolint:gosec // bytes of memory
+		info.Memory = int64(m.Total)
 	}
 	if d, err := disk.UsageWithContext(ctx, dir); err == nil {
-		info.Disk = int64(d.Total) //nolint:gosec // bytes of a disk
+		info.Disk = int64(d.Total)
 	}
 	return info
 }
@@ -63,22 +63,22 @@ func (s *Sampler) Sample(ctx context.Context) *protocol.StatsSample {
 	sample := &protocol.StatsSample{AtUs: now.UnixMicro()}
 	s.sampleCPU(ctx, sample, now)
 	if m, err := mem.VirtualMemoryWithContext(ctx); err == nil {
-		sample.MemoryBytes, sample.MemoryLimit = int64(m.Total-m.Available), int64(m.Total) //nolint:gosec // bytes of memory
+		sample.MemoryBytes, sample.MemoryLimit = int64(m.Total-m.Available), int64(m.Total)
 	}
 	if d, err := disk.UsageWithContext(ctx, s.dir); err == nil {
-		sample.DiskBytes, sample.DiskLimit = int64(d.Used), int64(d.Total) //nolint:gosec // bytes of a disk
+		sample.DiskBytes, sample.DiskLimit = int64(d.Used), int64(d.Total)
 	}
 	if counters, err := net.IOCountersWithContext(ctx, true); err == nil {
 		for _, c := range counters {
 			if c.Name == "lo" {
 				continue
 			}
-			sample.NetworkRxBytes += int64(c.BytesRecv) //nolint:gosec // a counter far below 2^63
-			sample.NetworkTxBytes += int64(c.BytesSent) //nolint:gosec // a counter far below 2^63
+			sample.NetworkRxBytes += int64(c.BytesRecv)
+			sample.NetworkTxBytes += int64(c.BytesSent)
 		}
 	}
 	if pids, err := process.PidsWithContext(ctx); err == nil {
-		sample.Processes = int32(len(pids)) //nolint:gosec // a count of processes
+		sample.Processes = int32(len(pids))
 	}
 	s.last, s.lastAt = sample, now
 	return sample
@@ -89,7 +89,7 @@ func (s *Sampler) sampleCPU(ctx context.Context, sample *protocol.StatsSample, n
 	if err != nil {
 		return
 	}
-	sample.UptimeMs = int64(uptime) * 1000 //nolint:gosec // seconds since boot
+	sample.UptimeMs = int64(uptime) * 1000
 	times, err := cpu.TimesWithContext(ctx, false)
 	if err != nil || len(times) == 0 {
 		return

@@ -127,8 +127,7 @@ func present(err error) *gqlerror.Error {
 	if err == nil {
 		return nil
 	}
-	var refused *fault.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*fault.Error](err); ok {
 		return &gqlerror.Error{
 			Err: err, Message: refused.Message, Extensions: map[string]any{"code": string(refused.Code)},
 		}

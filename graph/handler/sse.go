@@ -68,7 +68,7 @@ func (h *Handler) pump(ctx context.Context, events *eventWriter, op *graphql.Ope
 	}()
 	defer func() {
 		cancel()
-		for range responses { //nolint:revive // waits for the goroutine
+		for range responses {
 		}
 	}()
 	beat := time.NewTicker(keepAlive)

@@ -9,11 +9,10 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"entgo.io/ent/privacy"
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-
-	"entgo.io/ent/privacy"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -58,8 +57,7 @@ func (e *presented) Error() string { return e.Message }
 // place returns an empty error at the place in the answer or the document where err came up.
 func place(ctx context.Context, err error) *gqlerror.Error {
 	out := &gqlerror.Error{}
-	var known *gqlerror.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*gqlerror.Error](err); ok {
 		out.Path, out.Locations = known.Path, known.Locations
 	}
 	if out.Path == nil && graphql.GetFieldContext(ctx) != nil {
@@ -70,8 +68,7 @@ func place(ctx context.Context, err error) *gqlerror.Error {
 
 // classify finds the fault that stands for an error, and logs the error when that is INTERNAL.
 func (p *Presenter) classify(ctx context.Context, err error, at *gqlerror.Error) *fault.Error {
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		if f.Code == fault.Internal {
 			return p.internal(ctx, err, at)
 		}
@@ -105,6 +102,8 @@ func protocol(err error, at *gqlerror.Error) *fault.Error {
 	}
 	code, _ := known.Extensions["code"].(string)
 	switch fault.Code(code) {
+	case fault.NotFound: // entgql's, which repeats the identifier
+		return fault.Missing("thing")
 	case fault.ParseFailed:
 		return fault.New(fault.ParseFailed, "%s", known.Message)
 	case fault.ValidationFailed:

@@ -13,8 +13,8 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/fault"
 )
 
-func refuse(format string, args ...any) error {
-	return fault.New(fault.BadUserInput, format, args...)
+func refuse(sentence string) error {
+	return fault.New(fault.BadUserInput, "%s", sentence)
 }
 
 func write(text string) graphql.Marshaler {

@@ -70,7 +70,7 @@ func UnmarshalDuration(v any) (time.Duration, error) {
 
 func formatDuration(d time.Duration) string {
 	var b strings.Builder
-	left := uint64(d) //nolint:gosec // a negative one is negated below, the smallest included
+	left := uint64(d)
 	if d < 0 {
 		b.WriteByte('-')
 		left = -left

@@ -13,14 +13,33 @@ import (
 // Runner runs producers.
 type Runner struct {
 	presenter *present.Presenter
-	wg        sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
 }
 
 // NewRunner returns a runner that shows producers' errors through the presenter.
 func NewRunner(p *present.Presenter) *Runner { return &Runner{presenter: p} }
 
-// Wait returns when every producer has ended. All subscriptions must have been ended before.
-func (r *Runner) Wait() { r.wg.Wait() }
+// Wait returns when every producer has ended, and starts no more of them. All subscriptions must have been ended before.
+func (r *Runner) Wait() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.wg.Wait()
+}
+
+// enter counts one more producer, unless the runner waits for the last ones: a subscription may come in while the
+// transports are being closed.
+func (r *Runner) enter() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.wg.Add(1)
+	}
+	return !r.closed
+}
 
 // Start runs a producer until the subscription's context ends and returns its events. The channel is closed when the
 // producer has returned.
@@ -34,14 +53,19 @@ func Start[T any](ctx context.Context, r *Runner, produce func(ctx context.Conte
 			return context.Cause(ctx)
 		}
 	}
-	r.wg.Go(func() {
+	if !r.enter() {
+		close(events)
+		return events
+	}
+	go func() {
+		defer r.wg.Done()
 		defer close(events)
 		err := r.run(ctx, func() error { return produce(ctx, send) })
 		if err == nil || ctx.Err() != nil {
 			return // the end that was wanted, or nobody is there to be told
 		}
 		fail(ctx, r.presenter.Present(ctx, err))
-	})
+	}()
 	return events
 }
 

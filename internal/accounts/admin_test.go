@@ -292,8 +292,6 @@ func TestResetPassword(t *testing.T) {
 	})
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func repeat[T any](v T, n int) []T {
 	out := make([]T, n)
 	for i := range out {

@@ -215,12 +215,12 @@ func TestOtherInstance(t *testing.T) {
 		c, ctx := w.person("ada")
 		there, err := accounts.New(accounts.Config{Client: w.store.Client, Tokens: w.tokens, Bus: w.bus, Now: w.clock.now})
 		must(t, err)
+		signal, err := there.Changes(t.Context(), c.User.ID) // before Run, which wakes it as soon as it listens
+		must(t, err)
 		done := make(chan error, 1)
 		go func() { done <- there.Run(t.Context()) }()
 		t.Cleanup(func() { must(t, <-done) })
-		signal, err := there.Changes(t.Context(), c.User.ID)
-		must(t, err)
-		<-signal // Run listens now
+		<-signal
 		must(t, there.Revalidate(ctx))
 		must(t, w.Logout(ctx))
 		select {

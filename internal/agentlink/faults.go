@@ -77,7 +77,7 @@ func callFault(err error) error {
 		return err
 	}
 	message := agentMessage(err)
-	switch connect.CodeOf(err) { //nolint:exhaustive // the others mean that something is broken
+	switch connect.CodeOf(err) {
 	case connect.CodeDeadlineExceeded:
 		return fault.New(fault.Timeout, "The node did not answer in time. Try again.").Wrap(err)
 	case connect.CodeUnavailable:

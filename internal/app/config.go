@@ -152,7 +152,7 @@ func readFile(path string) (map[string]string, error) {
 	if path == "" {
 		return map[string]string{}, nil
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
@@ -260,8 +260,7 @@ func loopback(host string) bool {
 // makeDataDir makes the data directory and that of the keys, for nobody else to read.
 func (c *Config) makeDataDir() error {
 	if err := errors.Join(os.MkdirAll(c.DataDir, 0o700), os.MkdirAll(filepath.Dir(c.TokenKeyFile), 0o700)); err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
+		if _, ok := errors.AsType[*fs.PathError](err); ok {
 			return fault.New(fault.BadUserInput, "The data directory %s cannot be made: choose another with --data-dir.", c.DataDir).Wrap(err)
 		}
 		return fmt.Errorf("make data directory: %w", err)

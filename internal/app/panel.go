@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -232,9 +233,9 @@ func (p *panel) onClose(f func(context.Context) error) { p.closers = append(p.cl
 // close releases everything, the last opened first.
 func (p *panel) close(ctx context.Context) error {
 	var errs []error
-	for i := len(p.closers) - 1; i >= 0; i-- {
+	for _, v := range slices.Backward(p.closers) {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		errs = append(errs, p.closers[i](bounded))
+		errs = append(errs, v(bounded))
 		cancel()
 	}
 	p.closers = nil

@@ -74,7 +74,7 @@ func (s *Service) start(ctx context.Context, serverID string, after *uint64) (ui
 	if err != nil {
 		return 0, fmt.Errorf("read console position: %w", err)
 	}
-	return uint64(max(0, last-recent)), nil //nolint:gosec // not negative
+	return uint64(max(0, last-recent)), nil
 }
 
 // follower is one reader's place in a console.
@@ -135,7 +135,7 @@ func (f *follower) pass(lines []Line) error {
 // after reads stored lines. The caller has checked the right, which the gate keeps true.
 func (s *Service) after(ctx context.Context, serverID string, seq uint64, limit int) ([]Line, error) {
 	rows, err := s.Client.ServerLog.Query().
-		Where(serverlog.ServerID(serverID), serverlog.SeqGT(int64(min(seq, 1<<62)))). //nolint:gosec // bounded
+		Where(serverlog.ServerID(serverID), serverlog.SeqGT(int64(min(seq, 1<<62)))).
 		Order(serverlog.BySeq()).Limit(limit).All(viewer.System(ctx, nil, "replay a console"))
 	if err != nil {
 		return nil, fmt.Errorf("read console lines: %w", err)

@@ -35,7 +35,7 @@ func (s *Service) Cursors(ctx context.Context, nodeID string) (map[string]uint64
 	}
 	cursors := make(map[string]uint64, len(rows))
 	for _, r := range rows {
-		cursors[r.ID] = uint64(r.ConsoleSeq) //nolint:gosec // the column is never negative
+		cursors[r.ID] = uint64(r.ConsoleSeq)
 	}
 	return cursors, nil
 }
@@ -142,8 +142,8 @@ func (s *Service) advance(ctx context.Context, t *ent.Tx, id string, last uint64
 	if len(fresh) == 0 {
 		return nil, nil
 	}
-	query, args := sql.Dialect(s.Dialect).Update(server.Table).Set(server.FieldConsoleSeq, int64(last)). //nolint:gosec // far from the edge
-														Where(sql.EQ(server.FieldID, id)).Query()
+	query, args := sql.Dialect(s.Dialect).Update(server.Table).Set(server.FieldConsoleSeq, int64(last)).
+		Where(sql.EQ(server.FieldID, id)).Query()
 	if _, err := t.ExecContext(ctx, query, args...); err != nil {
 		return nil, fmt.Errorf("move console cursor: %w", err)
 	}
@@ -171,7 +171,7 @@ func (s *Service) insert(ctx context.Context, t *ent.Tx, rows []row) error {
 		insert := sql.Dialect(s.Dialect).Insert(serverlog.Table).Columns(
 			serverlog.FieldServerID, serverlog.FieldSeq, serverlog.FieldAt, serverlog.FieldStream, serverlog.FieldText)
 		for _, r := range rows[start:min(start+rowsPerInsert, len(rows))] {
-			insert.Values(r.server, int64(r.Seq), r.Time(), string(r.Stream), r.Text) //nolint:gosec // far from the edge
+			insert.Values(r.server, int64(r.Seq), r.Time(), string(r.Stream), r.Text)
 		}
 		query, args := insert.Query()
 		if _, err := t.ExecContext(ctx, query, args...); err != nil {

@@ -45,10 +45,10 @@ func (s *Service) Lines(ctx context.Context, serverID string, f Filter) (*Page, 
 	}
 	page := selected.Clone()
 	if f.After != nil {
-		page.Where(serverlog.SeqGT(int64(min(*f.After, 1<<62)))) //nolint:gosec // bounded
+		page.Where(serverlog.SeqGT(int64(min(*f.After, 1<<62))))
 	}
 	if f.Before != nil {
-		page.Where(serverlog.SeqLT(int64(min(*f.Before, 1<<62)))) //nolint:gosec // bounded
+		page.Where(serverlog.SeqLT(int64(min(*f.Before, 1<<62))))
 	}
 	limit, backwards := f.First, false
 	if limit == 0 {
@@ -94,7 +94,7 @@ func (f Filter) predicates(serverID string) []predicate.ServerLog {
 func linesOf(rows []*ent.ServerLog) []Line {
 	lines := make([]Line, len(rows))
 	for i, r := range rows {
-		lines[i] = Line{Seq: uint64(r.Seq), Micros: r.At.UnixMicro(), Stream: r.Stream, Text: r.Text} //nolint:gosec // never negative
+		lines[i] = Line{Seq: uint64(r.Seq), Micros: r.At.UnixMicro(), Stream: r.Stream, Text: r.Text}
 	}
 	return lines
 }

@@ -25,14 +25,14 @@ type flow struct {
 // follow passes on the samples of a source until ctx ends. Who is slow misses samples, not the latest one.
 func (s *Service) follow(ctx context.Context, from source, send func(*protocol.StatsSample) error) error {
 	samples := make(chan *protocol.StatsSample, 1)
-	s.join(from, samples)
+	s.join(from, samples) //nolint:contextcheck // a flow lives as long as anybody watches, not as long as the first one
 	defer s.leave(from, samples)
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-s.run.Done():
-			return context.Cause(s.run)
+			return context.Cause(s.run) //nolint:contextcheck // it is the cause of the end that is asked for
 		case sample := <-samples:
 			if err := send(sample); err != nil {
 				return err

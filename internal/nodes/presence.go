@@ -69,7 +69,7 @@ func (s *Service) Connected(ctx context.Context, in Session) (acked uint64, err 
 		}
 		acked = 0
 		if n.EventEpoch == epoch {
-			acked = uint64(n.EventSeq) //nolint:gosec // the column is never negative
+			acked = uint64(n.EventSeq)
 			return nil
 		}
 		if err := t.Node.Update().Where(node.ID(in.NodeID)).SetEventEpoch(epoch).SetEventSeq(0).Exec(ctx); err != nil {
@@ -176,13 +176,13 @@ func (s *Service) EventCursor(ctx context.Context, nodeID, epoch string) (uint64
 	if n.EventEpoch != text.Clean(epoch, maxEpoch) {
 		return 0, ErrEpoch
 	}
-	return uint64(n.EventSeq), nil //nolint:gosec // the column is never negative
+	return uint64(n.EventSeq), nil
 }
 
 // Advance moves the node's event cursor to seq of an epoch. It never moves it back.
 func (s *Service) Advance(ctx context.Context, nodeID, epoch string, seq uint64) error {
 	ctx = viewer.System(ctx, nil, "event of a node")
-	to := int64(seq) //nolint:gosec // far from the edge
+	to := int64(seq)
 	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
 		err := t.Node.Update().Where(node.ID(nodeID), node.EventEpoch(text.Clean(epoch, maxEpoch)), node.EventSeqLT(to)).SetEventSeq(to).Exec(ctx)
 		if err != nil {

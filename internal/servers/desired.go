@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 
 	"entgo.io/ent/dialect/sql"
@@ -54,7 +55,7 @@ func (s *Service) wanted(ctx context.Context, where func(*sql.Selector)) ([]Want
 			continue
 		}
 		out[i].Apply = &protocol.ApplyServerRequest{Spec: spec(sv), Desired: &protocol.Desired{
-			Generation: uint64(sv.Generation), Power: powers[sv.Power], Run: uint64(sv.Run), //nolint:gosec // never negative
+			Generation: uint64(sv.Generation), Power: powers[sv.Power], Run: uint64(sv.Run),
 		}}
 	}
 	return out, nil
@@ -113,13 +114,13 @@ func spec(sv *ent.Server) *protocol.ServerSpec {
 	environment := environment(sv)
 	out := &protocol.ServerSpec{
 		ServerId: sv.ID, Name: sv.Name, Image: sv.Image, Environment: environment,
-		Limits: &protocol.Limits{Memory: sv.Memory, Swap: sv.Swap, Disk: sv.Disk, Cpu: int32(sv.CPU)}, //nolint:gosec // bounded
+		Limits: &protocol.Limits{Memory: sv.Memory, Swap: sv.Swap, Disk: sv.Disk, Cpu: int32(sv.CPU)},
 		Stop: &protocol.StopSpec{
 			Command: tmpl.StopCommand, Signal: trimSIG(tmpl.StopSignal), GraceMs: int64(tmpl.StopGrace) * 1000,
 		},
 		ReadyPatterns: tmpl.ReadyPatterns, StartTimeoutMs: int64(tmpl.StartTimeout) * 1000,
 		Crash: &protocol.CrashSpec{
-			Policy: policies[sv.CrashPolicy], MaxRestarts: int32(sv.CrashMaxRestarts), WindowMs: int64(sv.CrashWindow) * 1000, //nolint:gosec // bounded
+			Policy: policies[sv.CrashPolicy], MaxRestarts: int32(sv.CrashMaxRestarts), WindowMs: int64(sv.CrashWindow) * 1000,
 		},
 		Console:     &protocol.ConsoleSpec{After: uint64(sv.ConsoleSeq), LinesPerSecond: int64(or(sv.ConsoleRateLines, 0)), BytesPerSecond: or(sv.ConsoleRateBytes, 0)},
 		NetworkMode: string(sv.NetworkMode), Network: or(sv.Network, ""), Tty: tmpl.Tty,
@@ -130,7 +131,7 @@ func spec(sv *ent.Server) *protocol.ServerSpec {
 		out.Shell = templates.Shell(tmpl.Startup)
 	}
 	for _, a := range sv.Edges.Allocations {
-		out.Ports = append(out.Ports, &protocol.Port{Ip: a.IP, Port: int32(a.Port), Primary: a.Primary}) //nolint:gosec // 1…65535
+		out.Ports = append(out.Ports, &protocol.Port{Ip: a.IP, Port: int32(a.Port), Primary: a.Primary})
 	}
 	return out
 }
@@ -141,9 +142,7 @@ func environment(sv *ent.Server) map[string]string {
 	for _, v := range sv.Edges.Template.Variables {
 		env[v.Key] = v.Default
 	}
-	for key, value := range sv.Environment {
-		env[key] = value
-	}
+	maps.Copy(env, sv.Environment)
 	env["SERVER_ID"] = sv.ID
 	env["SERVER_NAME"] = sv.Name
 	env["SERVER_MEMORY"] = strconv.FormatInt(sv.Memory>>20, 10)

@@ -56,7 +56,7 @@ func (s *Service) observe(ctx context.Context, nodeID string, o *protocol.Observ
 		return nil
 	}
 	_, err = s.change(ctx, o.GetServerId(), func(ctx context.Context, _ *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
-		if o.GetGeneration() != uint64(sv.Generation) || s.outdated(o) { //nolint:gosec // never negative
+		if o.GetGeneration() != uint64(sv.Generation) || s.outdated(o) {
 			return errStale
 		}
 		return s.accept(ctx, sv, u, o, state)

@@ -57,7 +57,7 @@ func TestEnrolment(t *testing.T) {
 	w.awaitOnline(true)
 	harness.Eventually(t, soon, "the deleted server is removed", func() error {
 		if _, err := os.Stat(gone); !os.IsNotExist(err) {
-			return fmt.Errorf("its directory: %v", err)
+			return fmt.Errorf("its directory: %w", err)
 		}
 		return nil
 	})

@@ -144,7 +144,7 @@ func checkDelete(t *testing.T, w *world, id string) {
 	w.admin.Refused("NOT_FOUND", powerQuery("startServer"), vars{"id": id})
 	harness.Eventually(t, soon, "the directory is removed", func() error {
 		if _, err := os.Stat(dir); !os.IsNotExist(err) {
-			return fmt.Errorf("stat: %v", err)
+			return fmt.Errorf("stat: %w", err)
 		}
 		return nil
 	})

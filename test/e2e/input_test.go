@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -56,7 +57,7 @@ func TestWrongInput(t *testing.T) {
 		{"no free port on a node", "CONFLICT", "", vars{"templateId": choosy, "nodeId": w.nodeID}},
 		{"no node with room", "CONFLICT", "", vars{"templateId": demo, "memory": int64(2) << 30}},
 		{"no room on a node", "CONFLICT", "", vars{"templateId": demo, "memory": int64(2) << 30, "nodeId": w.nodeID}},
-		{"negative memory", "BAD_USER_INPUT", "memory", vars{"templateId": demo, "memory": -1}},
+		{"negative memory", "BAD_USER_INPUT", "", vars{"templateId": demo, "memory": -1}},
 		{"no name", "BAD_USER_INPUT", "name", vars{"templateId": demo, "name": ""}},
 		{"a bad value", "BAD_USER_INPUT", "environment.PLAYERS", vars{"templateId": choosy, "environment": env("PLAYERS", "many")}},
 		{"a value out of range", "BAD_USER_INPUT", "environment.PLAYERS", vars{"templateId": choosy, "environment": env("PLAYERS", "65")}},
@@ -65,9 +66,7 @@ func TestWrongInput(t *testing.T) {
 	}
 	for _, tt := range tests {
 		in := vars{"name": "half-made"}
-		for k, v := range tt.in {
-			in[k] = v
-		}
+		maps.Copy(in, tt.in)
 		err := w.admin.Do(t.Context(), createQuery, vars{"in": in}, nil)
 		got := harness.Code(err)
 		if tt.code != "" && got != tt.code || tt.code == "" && got != "NOT_FOUND" && got != "BAD_USER_INPUT" && got != "CONFLICT" {

@@ -78,7 +78,7 @@ func (o *output) String() string {
 // DataDir returns a new data directory that as may write. With the test it is removed, and what runs in it killed.
 func DataDir(tb testing.TB, as *syscall.Credential) string {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "catalyst-e2e")
+	dir, err := os.MkdirTemp("", "catalyst-e2e") //nolint:usetesting // a short path, which another account may be given
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -93,7 +93,6 @@ func (h *Host) start(ctx context.Context, spec runtime.Spec) (*Process, error) {
 	program := h.programs[spec.ServerID]
 	if argv := spec.Server.GetArgv(); program == nil {
 		if len(argv) != 2 || argv[0] != "catalyst" || argv[1] != demo.Command {
-			//nolint:staticcheck // a sentence for people, the same as the true runtimes give
 			return nil, fmt.Errorf("The program %q was not found on this node: install it or change the startup.", append(argv, "")[0])
 		}
 		program = Demo

@@ -1,0 +1,278 @@
+package handler_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/catalyst-panel/catalyst/graph/handler"
+	"github.com/catalyst-panel/catalyst/internal/store"
+	"github.com/catalyst-panel/catalyst/internal/testkit"
+)
+
+// TestG4 lets nothing in that a foreign page can make a browser send.
+func TestG4(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	query := `{"query":"{ __typename }"}`
+	json := map[string]string{"Content-Type": "application/json"}
+	get := func(q string) string { return "?query=" + url.QueryEscape(q) }
+	tests := []struct {
+		name, method, address string
+		header                map[string]string
+		body                  string
+		status                int
+		code                  string
+	}{
+		{"JSON", "POST", "", json, query, 200, ""},
+		{"JSON in UTF-8", "POST", "", map[string]string{"Content-Type": "application/json; charset=UTF-8"}, query, 200, ""},
+		{"plain text", "POST", "", map[string]string{"Content-Type": "text/plain"}, query, 415, "BAD_REQUEST"},
+		{"no type", "POST", "", nil, query, 415, "BAD_REQUEST"},
+		{"form", "POST", "", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, "query=%7Ba%7D", 415, "BAD_REQUEST"},
+		{"multipart", "POST", "", map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, "--x--", 415, "BAD_REQUEST"},
+		{"GraphQL document", "POST", "", map[string]string{"Content-Type": "application/graphql"}, "{ a }", 415, "BAD_REQUEST"},
+		{"other charset", "POST", "", map[string]string{"Content-Type": "application/json; charset=utf-16"}, query, 415, "BAD_REQUEST"},
+		{"batch", "POST", "", json, "[" + query + "]", 400, "BAD_REQUEST"},
+		{"no JSON", "POST", "", json, "{", 400, "BAD_REQUEST"},
+		{"more than JSON", "POST", "", json, query + "x", 400, "BAD_REQUEST"},
+		{"null", "POST", "", json, "null", 400, "BAD_REQUEST"},
+		{"no query", "POST", "", json, "{}", 400, "BAD_REQUEST"},
+		{"variables of the wrong kind", "POST", "", json, `{"query":"{ __typename }","variables":[]}`, 400, "BAD_REQUEST"},
+		{"no UTF-8", "POST", "", json, "{\"query\":\"{ __typename } # \xff\"}", 400, "BAD_REQUEST"},
+		{"too long", "POST", "", json, `{"query":"` + strings.Repeat(" ", 1<<20) + `"}`, 413, "BAD_REQUEST"},
+		{"persisted query", "POST", "", json, `{"extensions":{"persistedQuery":{}}}`, 200, "PERSISTED_QUERY_NOT_FOUND"},
+		{"subscription", "POST", "", json, `{"query":"subscription { __typename }"}`, 200, ""},
+		{"GET without a header", "GET", get("{ __typename }"), nil, "", 400, "BAD_REQUEST"},
+		{"GET", "GET", get("{ __typename }"), map[string]string{"X-Catalyst-Client": "1"}, "", 200, ""},
+		{"GET of one's own page", "GET", get("{ __typename }"), map[string]string{"Sec-Fetch-Site": "same-origin"}, "", 200, ""},
+		{"GET of a foreign page", "GET", get("{ __typename }"), map[string]string{"Sec-Fetch-Site": "cross-site"}, "", 400, "BAD_REQUEST"},
+		{
+			"GET of a mutation", "GET", get(`mutation { login(input: {login: "a", password: "b"}) { accessToken } }`),
+			map[string]string{"X-Catalyst-Client": "1"},
+			"", 405, "BAD_REQUEST",
+		},
+		{"PUT", "PUT", "", json, query, 405, "BAD_REQUEST"},
+		{"not acceptable", "POST", "", map[string]string{"Content-Type": "application/json", "Accept": "text/html"}, query, 406, "BAD_REQUEST"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := w.send(tt.method, tt.address, tt.header, tt.body)
+			if tt.name == "subscription" { // of an anonymous caller, whose refusal comes first
+				return
+			}
+			if got.status != tt.status || got.code() != tt.code {
+				t.Errorf("got %d %s, want %d %s: %s", got.status, got.code(), tt.status, tt.code, got.text)
+			}
+		})
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	good, broken := `{"query":"{ __typename }"}`, `{"query":"{ nothing }"}`
+	const modern = "application/graphql-response+json"
+	tests := []struct {
+		accept, body string
+		status       int
+		media        string
+	}{
+		{"", good, 200, "application/json"},
+		{"*/*", good, 200, "application/json"},
+		{modern, good, 200, modern},
+		{"application/json;q=0.5, " + modern, good, 200, modern},
+		{"application/json, " + modern + ";q=0", good, 200, "application/json"},
+		{"", broken, 200, "application/json"},
+		{modern, broken, 400, modern},
+		{modern, `{"query":"{ viewer { permissions } }"}`, 401, modern},
+		{modern, `{"query":"{"}`, 400, modern},
+	}
+	for _, tt := range tests {
+		t.Run(tt.accept+" "+tt.body, func(t *testing.T) {
+			t.Parallel()
+			header := map[string]string{"Content-Type": "application/json"}
+			if tt.accept != "" {
+				header["Accept"] = tt.accept
+			}
+			got := w.send(http.MethodPost, "", header, tt.body)
+			if got.status != tt.status || got.header.Get("Content-Type") != tt.media+"; charset=utf-8" {
+				t.Errorf("got %d %s", got.status, got.header.Get("Content-Type"))
+			}
+			if tt.body != good && strings.Contains(got.text, `"data"`) {
+				t.Errorf("a request error has data: %s", got.text)
+			}
+			if !strings.Contains(got.text, `"cost":{"requested":`) {
+				t.Errorf("there is no cost in %s", got.text)
+			}
+		})
+	}
+}
+
+// TestG6 shows codes and sentences, and nothing of the inside.
+func TestG6(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	ann, bob := w.person("ann"), w.person("bob")
+	sv := w.server("castle", ann)
+	tests := []struct {
+		name  string
+		query string
+		vars  map[string]any
+		code  string
+		field string
+	}{
+		{"syntax", `{`, nil, "GRAPHQL_PARSE_FAILED", ""},
+		{"unknown field", `{ servrs { totalCount } }`, nil, "GRAPHQL_VALIDATION_FAILED", ""},
+		{"variable of the wrong type", `query($n: Int) { servers(first: $n) { totalCount } }`, map[string]any{"n": "1"}, "BAD_USER_INPUT", ""},
+		{"missing variable", `query($id: ID!) { server(id: $id) { id } }`, nil, "BAD_USER_INPUT", "id"},
+		{"page", `{ servers(first: 101) { totalCount } }`, nil, "BAD_USER_INPUT", "first"},
+		{"scalar", `subscription { console(serverId: "x", after: "-1") { skipped } }`, nil, "BAD_REQUEST", ""},
+		{"hidden", `query($id: ID!) { server(id: $id) { id } }`, map[string]any{"id": sv.ID}, "NOT_FOUND", ""},
+		{"absent", `{ server(id: "srv_01h455vb4pex5vsknk084sn02q") { id } }`, nil, "NOT_FOUND", ""},
+		{"nonsense", `{ server(id: "nonsense") { id } }`, nil, "NOT_FOUND", ""},
+		{"NUL", `{ server(id: "a\u0000b") { id } }`, nil, "BAD_USER_INPUT", ""},
+		{"hidden verb", `mutation($id: ID!) { killServer(input: {id: $id}) { server { id } } }`, map[string]any{"id": sv.ID}, "NOT_FOUND", ""},
+		{"forbidden", `mutation { createLocation(input: {name: "x"}) { location { id } } }`, nil, "FORBIDDEN", ""},
+		{"costly", `{ hostNodes(first: 100) { edges { node { servers(first: 100) { totalCount edges { node { id } } } } } } }`, nil, "TOO_COMPLEX", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := w.post(bob, tt.query, tt.vars)
+			if got.code() != tt.code {
+				t.Fatalf("got %s, want %s: %s", got.code(), tt.code, got.text)
+			}
+			if tt.field != "" && got.Errors[0].Extensions["field"] != tt.field {
+				t.Errorf("got the field %v, want %s", got.Errors[0].Extensions["field"], tt.field)
+			}
+			for _, secret := range []string{"Did you mean", "sql", "SELECT", "ent:", "/work", ".go:", "*ent."} {
+				if strings.Contains(got.text, secret) {
+					t.Errorf("%q in %s", secret, got.text)
+				}
+			}
+		})
+	}
+	hidden := w.post(bob, `query($id: ID!) { server(id: $id) { id } }`, map[string]any{"id": sv.ID})
+	absent := w.post(bob, `query($id: ID!) { server(id: $id) { id } }`, map[string]any{"id": "srv_01h455vb4pex5vsknk084sn02q"})
+	if hidden.text != absent.text {
+		t.Errorf("what is hidden differs from what is absent:\n%s\n%s", hidden.text, absent.text)
+	}
+}
+
+func TestAnonymous(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.person("ann")
+	for _, query := range []string{
+		`{ viewer { permissions } }`, `{ servers { totalCount } }`, `{ __schema { types { name } } }`, `{ permissions { name } }`,
+		`{ ...f } fragment f on Query { __type(name: "User") { name } }`, `mutation { logout { ok } }`, `{ node(id: "x") { id } }`,
+	} {
+		if got := w.post(nil, query, nil); got.code() != "UNAUTHENTICATED" {
+			t.Errorf("%s: %s", query, got.text)
+		}
+	}
+	got := w.post(nil, `mutation($input: LoginInput!) { login(input: $input) { accessToken expiresAt user { username } } }`,
+		map[string]any{"input": map[string]any{"login": "ann", "password": password}})
+	if got.code() != "" || !strings.Contains(got.text, `"username":"ann"`) {
+		t.Errorf("login: %s", got.text)
+	}
+	bad := w.send(http.MethodPost, "", map[string]string{"Content-Type": "application/json", "Authorization": "Bearer nonsense"},
+		`{"query":"{ viewer { permissions } }"}`)
+	if bad.code() != "UNAUTHENTICATED" || bad.status != http.StatusOK {
+		t.Errorf("a bad token: %d %s", bad.status, bad.text)
+	}
+}
+
+// TestG7 pages through real rows on both databases, nested ones included.
+func TestG7(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := worldOn(t, s, nil)
+		ann := w.person("ann", "*")
+		w.server("castle", ann)
+		nested := w.post(ann, `{ hostNodes { edges { node { allocations { totalCount edges { node { port } } } } } } }`, nil)
+		if n := strings.Count(nested.text, `"port"`); n != 25 || !strings.Contains(nested.text, `"totalCount":30`) {
+			t.Errorf("%d nested results without first: %s", n, nested.text)
+		}
+		root := w.post(ann, `{ allocations { edges { node { port } } pageInfo { hasNextPage } } }`, nil)
+		if n := strings.Count(root.text, `"port"`); n != 25 || !strings.Contains(root.text, `"hasNextPage":true`) {
+			t.Errorf("%d results without first: %s", n, root.text)
+		}
+		for _, order := range []string{"CREATED_AT", "IP", "PORT"} {
+			seen := map[string]bool{}
+			after := any(nil)
+			for range 10 {
+				got := w.post(ann, `query($after: String, $order: AllocationOrderField!) {
+					allocations(first: 7, after: $after, orderBy: {field: $order, direction: DESC}) {
+						edges { node { port } cursor } pageInfo { hasNextPage endCursor } } }`,
+					map[string]any{"after": after, "order": order})
+				if got.code() != "" {
+					t.Fatalf("%s: %s", order, got.text)
+				}
+				page := got.Data["allocations"].(map[string]any)
+				for _, e := range page["edges"].([]any) {
+					seen[fmt.Sprint(e.(map[string]any)["node"])] = true
+				}
+				info := page["pageInfo"].(map[string]any)
+				if after = info["endCursor"]; info["hasNextPage"] == false {
+					break
+				}
+			}
+			if len(seen) != 30 {
+				t.Errorf("by %s there are %d results on all pages, want 30", order, len(seen))
+			}
+		}
+	})
+}
+
+// TestEveryListAnswers asks for every connection of the schema's root, as somebody who may see everything.
+func TestEveryListAnswers(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := worldOn(t, s, nil)
+		ann := w.person("ann", "*")
+		sv := w.server("castle", ann)
+		got := w.post(ann, `{ __schema { queryType { fields { name args { name } } } } }`, nil)
+		fields := got.Data["__schema"].(map[string]any)["queryType"].(map[string]any)["fields"].([]any)
+		lists := 0
+		for _, f := range fields {
+			name := f.(map[string]any)["name"].(string)
+			if !strings.Contains(fmt.Sprint(f), "name:orderBy") {
+				continue
+			}
+			lists++
+			if got := w.post(ann, `{ `+name+` { totalCount pageInfo { hasNextPage } edges { cursor node { id } } } }`, nil); got.code() != "" {
+				t.Errorf("%s: %s", name, got.text)
+			}
+		}
+		if lists < 20 {
+			t.Errorf("only %d lists", lists)
+		}
+		everything := w.post(ann, `query($id: ID!) {
+			server(id: $id) { id name state environment { key value } stats { at } logs { totalCount edges { node { seq } } pageInfo { endCursor } }
+				owner { id } node { id system { os } usage { at } allocated { memory cpu disk } labels { key } } template { id } lastLines
+				allocations { totalCount } backups { totalCount } tasks { totalCount } alerts { totalCount } transfers { totalCount } accesses { totalCount } }
+			node(id: $id) { id ... on Server { name } }
+			nodes(ids: [$id, "srv_01h455vb4pex5vsknk084sn02q", "nonsense"]) { id }
+			absent: node(id: "nonsense") { id }
+			permissions { name description serverLevel }
+			viewer { user { id } permissions roles { totalCount } apiKeys { totalCount } sessions { totalCount } sshKeys { totalCount } serverAccesses { totalCount } } }`,
+			map[string]any{"id": sv.ID})
+		if everything.code() != "" || !strings.Contains(everything.text, `"nodes":[{"id":"`+sv.ID+`"},null,null]`) ||
+			!strings.Contains(everything.text, `"absent":null`) {
+			t.Errorf("got %s", everything.text)
+		}
+	})
+}
+
+func TestOperationsPerUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *handler.Config) { c.Operations = refusing{} })
+	got := w.post(w.person("ann"), `{ viewer { permissions } }`, nil)
+	if got.code() != "RATE_LIMITED" || got.Errors[0].Extensions["retryAfter"] != 7.0 {
+		t.Errorf("got %s", got.text)
+	}
+}

@@ -1,0 +1,403 @@
+package handler_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/catalyst-panel/catalyst/agent/protocol"
+	"github.com/catalyst-panel/catalyst/graph/handler"
+	"github.com/catalyst-panel/catalyst/internal/accounts"
+	"github.com/catalyst-panel/catalyst/internal/request"
+)
+
+// refusing is a limiter that has had enough.
+type refusing struct{}
+
+func (refusing) Allow(string) (time.Duration, bool) { return 7 * time.Second, false }
+
+// client is a client of graphql-transport-ws that says what it is told to.
+type client struct {
+	w    *world
+	conn *websocket.Conn
+}
+
+type frame struct {
+	ID      string          `json:"id,omitempty"`
+	Type    string          `json:"type"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+}
+
+func (w *world) dial(protocols ...string) (*client, *http.Response, error) {
+	conn, res, err := websocket.Dial(w.t.Context(), strings.Replace(w.url, "http", "ws", 1), &websocket.DialOptions{Subprotocols: protocols})
+	if err != nil {
+		return nil, res, err
+	}
+	conn.SetReadLimit(1 << 22)
+	w.t.Cleanup(func() { _ = conn.CloseNow() })
+	return &client{w, conn}, res, nil
+}
+
+// socket returns a client that has been let in.
+func (w *world) socket(as *accounts.Credentials) *client {
+	w.t.Helper()
+	c, _, err := w.dial("graphql-transport-ws")
+	w.must(err)
+	if as == nil {
+		c.send(`{"type":"connection_init"}`)
+	} else {
+		c.send(fmt.Sprintf(`{"type":"connection_init","payload":{"Authorization":"Bearer %s"}}`, as.AccessToken))
+	}
+	if f := c.read(); f.Type != "connection_ack" {
+		w.t.Fatalf("got %v, want connection_ack", f)
+	}
+	return c
+}
+
+func (c *client) send(text string) {
+	c.w.t.Helper()
+	c.w.must(c.conn.Write(c.w.t.Context(), websocket.MessageText, []byte(text)))
+}
+
+func (c *client) subscribe(id, query string) {
+	c.w.t.Helper()
+	payload, err := json.Marshal(map[string]any{"query": query})
+	c.w.must(err)
+	c.send(fmt.Sprintf(`{"type":"subscribe","id":%q,"payload":%s}`, id, payload))
+}
+
+func (c *client) next() (frame, error) {
+	ctx, cancel := context.WithTimeout(c.w.t.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		_, data, err := c.conn.Read(ctx)
+		if err != nil {
+			return frame{}, err
+		}
+		var f frame
+		if err := json.Unmarshal(data, &f); err != nil {
+			return f, err
+		}
+		if f.Type != "ping" {
+			return f, nil
+		}
+	}
+}
+
+func (c *client) read() frame {
+	c.w.t.Helper()
+	f, err := c.next()
+	c.w.must(err)
+	return f
+}
+
+// closed returns the code that the socket is closed with, whatever else is sent before.
+func (c *client) closed() int {
+	c.w.t.Helper()
+	for {
+		if _, err := c.next(); err != nil {
+			return int(websocket.CloseStatus(err))
+		}
+	}
+}
+
+const hello = `{"type":"connection_init"}`
+
+func TestCloseCodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *handler.Config) { c.Sockets.InitTimeout = 400 * time.Millisecond })
+	ann := w.person("ann")
+	ask := `{"type":"subscribe","id":"1","payload":{"query":"subscription { serverChanged { entityId } }"}}`
+	in := fmt.Sprintf(`{"type":"connection_init","payload":{"Authorization":"Bearer %s"}}`, ann.AccessToken)
+	tests := []struct {
+		name     string
+		messages []string
+		code     int
+	}{
+		{"nothing is said", nil, 4408},
+		{"only pings", []string{`{"type":"ping"}`}, 4408},
+		{"no JSON", []string{"{"}, 4400},
+		{"unknown type", []string{`{"type":"start"}`}, 4400},
+		{"init with a text", []string{`{"type":"connection_init","payload":"x"}`}, 4400},
+		{"init with a list", []string{`{"type":"connection_init","payload":[]}`}, 4400},
+		{"subscribe first", []string{ask}, 4401},
+		{"refused", []string{`{"type":"connection_init","payload":{"Authorization":"Bearer nonsense"}}`}, 4403},
+		{"second init", []string{hello, hello}, 4429},
+		{"identifier in use", []string{in, ask, ask}, 4409},
+		{"no identifier", []string{hello, `{"type":"subscribe","payload":{"query":"{ __typename }"}}`}, 4400},
+		{"number as identifier", []string{hello, `{"type":"subscribe","id":1,"payload":{"query":"{ __typename }"}}`}, 4400},
+		{"no payload", []string{hello, `{"type":"subscribe","id":"1"}`}, 4400},
+		{"no query", []string{hello, `{"type":"subscribe","id":"1","payload":{}}`}, 4400},
+		{"variables of the wrong kind", []string{hello, `{"type":"subscribe","id":"1","payload":{"query":"{ a }","variables":1}}`}, 4400},
+		{"a message of the server", []string{hello, `{"type":"next","id":"1"}`}, 4400},
+		{"too long", []string{hello, `{"type":"ping","payload":{"x":"` + strings.Repeat("x", 1<<20) + `"}}`}, 1009},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, _, err := w.dial("graphql-transport-ws")
+			w.must(err)
+			for _, m := range tt.messages {
+				c.send(m)
+			}
+			if got := c.closed(); got != tt.code {
+				t.Errorf("closed with %d, want %d", got, tt.code)
+			}
+		})
+	}
+	for _, protocols := range [][]string{nil, {"graphql-ws"}} {
+		if _, res, err := w.dial(protocols...); err == nil || res == nil || res.StatusCode != http.StatusBadRequest {
+			t.Errorf("protocols %v: got %v and %v, want 400", protocols, res, err)
+		}
+	}
+}
+
+func TestSocketOperations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *handler.Config) { c.Sockets.Subscriptions = 2 })
+	c := w.socket(w.person("ann"))
+
+	c.send(`{"type":"ping","payload":{"n":1}}`)
+	if f := c.read(); f.Type != "pong" || string(f.Payload) != `{"n":1}` {
+		t.Errorf("a ping was answered by %v", f)
+	}
+	c.subscribe("q", `{ viewer { user { username } } }`)
+	if f := c.read(); f.Type != "next" || f.ID != "q" || !strings.Contains(string(f.Payload), `"username":"ann"`) ||
+		!strings.Contains(string(f.Payload), `"cost"`) {
+		t.Errorf("a query was answered by %s", f.Payload)
+	}
+	if f := c.read(); f.Type != "complete" || f.ID != "q" {
+		t.Errorf("a query was followed by %v", f)
+	}
+	// An error ends an operation: nothing follows it, and its identifier is free.
+	for range 2 {
+		c.subscribe("e", `{ nothing }`)
+		if f := c.read(); f.Type != "error" || f.ID != "e" || !strings.Contains(string(f.Payload), "GRAPHQL_VALIDATION_FAILED") {
+			t.Errorf("an invalid document was answered by %s %s", f.Type, f.Payload)
+		}
+	}
+	c.subscribe("p", `{ servers(first: 0) { totalCount } }`)
+	if f := c.read(); f.Type != "error" || !strings.Contains(string(f.Payload), "BAD_USER_INPUT") {
+		t.Errorf("a bad page was answered by %s %s", f.Type, f.Payload)
+	}
+	c.subscribe("n", `subscription { serverStats(serverId: "srv_01h455vb4pex5vsknk084sn02q") { at } }`)
+	if f := c.read(); f.Type != "error" || !strings.Contains(string(f.Payload), "NOT_FOUND") {
+		t.Errorf("a hidden server was answered by %s %s", f.Type, f.Payload)
+	}
+	for _, id := range []string{"a", "b", "c"} {
+		c.subscribe(id, `subscription { serverChanged { entityId } }`)
+	}
+	if f := c.read(); f.Type != "error" || f.ID != "c" || !strings.Contains(string(f.Payload), "RATE_LIMITED") {
+		t.Errorf("one operation too many was answered by %v", f)
+	}
+	c.send(`{"type":"complete","id":"a"}`)
+	c.subscribe("a", `subscription { serverChanged { entityId } }`)
+	c.send(`{"type":"ping"}`)
+	if f := c.read(); f.Type != "pong" {
+		t.Errorf("after a completed operation came %v", f)
+	}
+}
+
+func TestSocketsPerUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *handler.Config) { c.Sockets.PerUser = 1 })
+	ann := w.person("ann")
+	// enter returns what a new socket of the user is answered with, and the code that it is closed with.
+	enter := func() (*client, string, int) {
+		c, _, err := w.dial("graphql-transport-ws")
+		w.must(err)
+		c.send(fmt.Sprintf(`{"type":"connection_init","payload":{"Authorization":"Bearer %s"}}`, ann.AccessToken))
+		f, err := c.next()
+		return c, f.Type, int(websocket.CloseStatus(err))
+	}
+	first, answer, _ := enter()
+	if answer != "connection_ack" {
+		t.Fatalf("the first socket got %q", answer)
+	}
+	if _, _, code := enter(); code != 4403 {
+		t.Errorf("the second socket was closed with %d", code)
+	}
+	w.must(first.conn.Close(websocket.StatusNormalClosure, ""))
+	eventually(t, "the place of a closed socket is free", func() bool {
+		_, answer, _ := enter()
+		return answer == "connection_ack"
+	})
+}
+
+func TestSocketsPerAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *handler.Config) { c.Sockets.PerAddress = 2 })
+	first := w.socket(nil)
+	w.socket(nil)
+	if _, res, err := w.dial("graphql-transport-ws"); err == nil || res.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the third socket of an address: %v", err)
+	}
+	w.must(first.conn.Close(websocket.StatusNormalClosure, ""))
+	eventually(t, "the place of a closed socket is free", func() bool {
+		_, _, err := w.dial("graphql-transport-ws")
+		return err == nil
+	})
+}
+
+func TestSocketsEndWithShutdown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	early, _, err := w.dial("graphql-transport-ws")
+	w.must(err)
+	late := w.socket(w.person("ann"))
+	late.subscribe("1", `subscription { serverChanged { entityId } }`)
+	w.shutdown(request.ErrShutdown)
+	for _, c := range []*client{early, late} {
+		if code := c.closed(); code != 1012 {
+			t.Errorf("closed with %d, want 1012", code)
+		}
+	}
+}
+
+// TestA6 ends what a lost right has opened, at once.
+func TestA6(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	ann, bob := w.person("ann"), w.person("bob")
+	sv := w.server("castle", ann)
+	grant := `mutation($s: ID!, $u: ID!) { grantServerAccess(input: {serverId: $s, userId: $u, permissions: ["console.read"]}) { serverAccess { id } } }`
+	ids := map[string]any{"s": sv.ID, "u": bob.User.ID}
+	if got := w.post(ann, grant, ids); got.code() != "" {
+		t.Fatal(got.text)
+	}
+	c := w.socket(bob)
+	c.subscribe("console", fmt.Sprintf(`subscription { console(serverId: %q) { skipped lines { seq time stream text } } }`, sv.ID))
+	c.subscribe("one", fmt.Sprintf(`subscription { serverChanged(id: %q) { operation entityId server { name } } }`, sv.ID))
+	c.subscribe("all", `subscription { serverChanged { operation entityId } }`)
+	at := time.Date(2026, 1, 31, 18, 30, 0, 0, time.UTC).UnixMicro()
+	w.must(w.console.Ingest(t.Context(), sv.NodeID, []*protocol.ConsoleResponse{{
+		ServerId: sv.ID, Lines: []*protocol.ConsoleLine{{Seq: 1, AtUs: at, Text: "hello", Stream: protocol.Stream_STREAM_STDOUT}},
+	}}))
+	want := `"lines":[{"seq":"1","time":"2026-01-31T18:30:00Z","stream":"STDOUT","text":"hello"}]`
+	if f := c.read(); f.ID != "console" || !strings.Contains(string(f.Payload), want) {
+		t.Fatalf("got %s", f.Payload)
+	}
+	if got := w.post(ann, `mutation($s: ID!, $u: ID!) { revokeServerAccess(input: {serverId: $s, userId: $u}) { deletedId } }`, ids); got.code() != "" {
+		t.Fatal(got.text)
+	}
+	start := time.Now()
+	ended := map[string]bool{}
+	for len(ended) < 2 {
+		f := c.read()
+		if f.Type != "error" || !strings.Contains(string(f.Payload), "NOT_FOUND") {
+			t.Fatalf("%s got %s %s", f.ID, f.Type, f.Payload)
+		}
+		ended[f.ID] = true
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if !ended["console"] || !ended["one"] {
+		t.Errorf("ended: %v", ended)
+	}
+	// The account is suspended: the whole socket ends.
+	admin := w.person("carol", "*")
+	if got := w.post(admin, `mutation($id: ID!) { suspendUser(input: {id: $id}) { user { suspended } } }`, map[string]any{"id": bob.User.ID}); got.code() != "" {
+		t.Fatal(got.text)
+	}
+	if code := c.closed(); code != 4403 {
+		t.Errorf("closed with %d, want 4403", code)
+	}
+}
+
+func TestServerChanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	ann, bob := w.person("ann", "server.update"), w.person("bob")
+	sv := w.server("castle", ann)
+	own, strangers := w.socket(ann), w.socket(bob)
+	own.subscribe("1", fmt.Sprintf(`subscription { serverChanged(id: %q) { operation entityId server { id name } } }`, sv.ID))
+	strangers.subscribe("1", `subscription { serverChanged { operation entityId } }`)
+	// Nothing says when a subscription has begun, so the change is made until it is seen.
+	seen := make(chan frame, 1)
+	go func() {
+		if f, err := own.next(); err == nil {
+			seen <- f
+		}
+	}()
+	var f frame
+	eventually(t, "the change is seen", func() bool {
+		w.post(ann, `mutation($id: ID!) { updateServer(input: {id: $id, name: "keep"}) { server { name } } }`, map[string]any{"id": sv.ID})
+		select {
+		case f = <-seen:
+			return true
+		default:
+			return false
+		}
+	})
+	if !strings.Contains(string(f.Payload), `{"operation":"UPDATED","entityId":"`+sv.ID+`","server":{"id":"`+sv.ID+`","name":"keep"}}`) {
+		t.Errorf("got %s", f.Payload)
+	}
+	if got := w.post(ann, `mutation($id: ID!) { deleteServer(input: {id: $id}) { deletedId } }`, map[string]any{"id": sv.ID}); got.code() != "" {
+		t.Fatal(got.text)
+	}
+	for f.Type != "complete" {
+		last := f
+		if f = own.read(); f.Type == "error" {
+			t.Fatalf("ended by %s", f.Payload)
+		}
+		if f.Type == "complete" && !strings.Contains(string(last.Payload), `"operation":"DELETED"`) {
+			t.Errorf("the last event was %s", last.Payload)
+		}
+	}
+	strangers.send(`{"type":"ping"}`)
+	if f := strangers.read(); f.Type != "pong" {
+		t.Errorf("a stranger was told %s", f.Payload)
+	}
+}
+
+// TestG5 subscribes and completes many times without leaving anything behind.
+func TestG5(t *testing.T) {
+	w := newWorld(t, nil)
+	c := w.socket(w.person("ann"))
+	before := runtime.NumGoroutine()
+	for i := range 2000 {
+		c.subscribe(fmt.Sprint(i), `subscription { serverChanged { entityId } }`)
+		c.send(fmt.Sprintf(`{"type":"complete","id":"%d"}`, i))
+	}
+	c.send(`{"type":"ping"}`)
+	if f := c.read(); f.Type != "pong" {
+		t.Fatalf("got %s %s", f.Type, f.Payload)
+	}
+	eventually(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+2 })
+}
+
+func TestServerSentEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	ann := w.person("ann")
+	header := map[string]string{
+		"Content-Type": "application/json", "Accept": "text/event-stream", "Authorization": "Bearer " + ann.AccessToken,
+	}
+	got := w.send(http.MethodPost, "", header, `{"query":"{ viewer { user { username } } }"}`)
+	if !strings.HasPrefix(got.header.Get("Content-Type"), "text/event-stream") || got.header.Get("X-Accel-Buffering") != "no" ||
+		!strings.Contains(got.text, "event: next\ndata: {\"data\":{\"viewer\":{\"user\":{\"username\":\"ann\"}}}") ||
+		!strings.HasSuffix(got.text, "event: complete\ndata:\n\n") {
+		t.Errorf("a query: %q", got.text)
+	}
+	hidden := w.send(http.MethodPost, "", header, `{"query":"subscription { serverStats(serverId: \"srv_01h455vb4pex5vsknk084sn02q\") { at } }"}`)
+	if !strings.Contains(hidden.text, "NOT_FOUND") || !strings.HasSuffix(hidden.text, "event: complete\ndata:\n\n") {
+		t.Errorf("a hidden server: %q", hidden.text)
+	}
+	refused := w.send(http.MethodPost, "", header, `{"query":"{ nothing }"}`)
+	if !strings.Contains(refused.text, "GRAPHQL_VALIDATION_FAILED") {
+		t.Errorf("an invalid document: %q", refused.text)
+	}
+	plain := w.send(http.MethodPost, "", map[string]string{"Content-Type": "application/json", "Authorization": "Bearer " + ann.AccessToken},
+		`{"query":"subscription { serverChanged { entityId } }"}`)
+	if plain.code() != "BAD_REQUEST" || plain.status != http.StatusBadRequest {
+		t.Errorf("a subscription without a stream: %d %s", plain.status, plain.text)
+	}
+}
