@@ -201,7 +201,7 @@ func like(want, got any, some bool) bool {
 	switch want := want.(type) {
 	case map[string]any:
 		m, ok := got.(map[string]any)
-		if !ok || len(m) != len(want) {
+		if !ok || (!some && len(m) != len(want)) {
 			return false
 		}
 		for key, v := range want {
