@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,7 +179,7 @@ func (g *guide) expect(sub *harness.Subscription, s step) {
 		message := decode(g.t, got)
 		var rest []any
 		for _, want := range missing {
-			if !like(want, message, true) {
+			if !within(want, message) {
 				rest = append(rest, want)
 			}
 		}
@@ -225,6 +226,24 @@ func like(want, got any, some bool) bool {
 		return likeText(want, got)
 	}
 	return want == got
+}
+
+// within reports whether something in a message is like what is wanted.
+func within(want, message any) bool {
+	if like(want, message, true) {
+		return true
+	}
+	switch m := message.(type) {
+	case map[string]any:
+		for _, part := range m {
+			if within(want, part) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(m, func(part any) bool { return within(want, part) })
+	}
+	return false
 }
 
 func anyLike(want any, list []any) bool {
