@@ -122,17 +122,3 @@ func lacks(p Permission) error {
 
 // ID returns the identifier of the entity that the target stands for; empty for Anywhere.
 func (t Target) ID() string { return t.id }
-
-// Visible returns nil when the viewer in ctx may see the entity with the identifier id, whatever it may do with it;
-// otherwise UNAUTHENTICATED or NOT_FOUND like Check.
-func Visible(ctx context.Context, client *ent.Client, id string) error {
-	v := viewer.FromContext(ctx)
-	switch {
-	case v == nil:
-		return anonymous()
-	case v.IsSystem():
-		return nil
-	}
-	_, err := locate(ctx, tx.Client(ctx, client), id)
-	return err
-}

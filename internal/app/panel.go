@@ -59,7 +59,6 @@ type panel struct {
 	templates *templates.Service
 	console   *console.Service
 	metrics   *metrics.Service
-	changes   *changes.Service
 	http      *httpd.Server
 
 	// firstPassword is the password of the first administrator when this start made it.
@@ -144,7 +143,6 @@ func (p *panel) makeServices(ctx context.Context) error {
 	p.templates = templates.New(templates.Config{Client: client, Logger: p.log})
 	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{Client: client, Link: p.link, Gate: keeper, Logger: p.log})
 	p.onClose(func(context.Context) error { p.metrics.Close(); return nil })
-	p.changes = changes.New(changes.Config{Client: client, Bus: p.bus, Gate: keeper})
 	nodePort.nodes, desiredPort.servers = p.nodes, p.servers
 	reportPort.nodes, reportPort.servers = p.nodes, p.servers
 	return nil

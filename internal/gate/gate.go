@@ -12,7 +12,6 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/changes"
-	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
@@ -47,22 +46,6 @@ func New(cfg Config) *Keeper { return &Keeper{cfg} }
 // as that stays true; its cause is then the fault to show. Close must be called, and waits for the gate's goroutine.
 func (k *Keeper) Open(ctx context.Context, p access.Permission, t access.Target) (_ context.Context, closeGate func(), _ error) {
 	return k.open(ctx, t.ID(), func(ctx context.Context) error { return access.Check(ctx, k.Client, p, t) })
-}
-
-// See is Open for whoever may see the entity with the identifier id, whatever it may do with it.
-func (k *Keeper) See(ctx context.Context, id string) (_ context.Context, closeGate func(), _ error) {
-	return k.open(ctx, id, func(ctx context.Context) error { return access.Visible(ctx, k.Client, id) })
-}
-
-// Watch is Open for a read of everything of a kind, which only needs the viewer to stay signed in: each event is
-// checked by its reader.
-func (k *Keeper) Watch(ctx context.Context) (_ context.Context, closeGate func(), _ error) {
-	return k.open(ctx, "", func(ctx context.Context) error {
-		if viewer.FromContext(ctx) == nil {
-			return fault.New(fault.Unauthenticated, "Sign in first: send an access token or an API key.")
-		}
-		return nil
-	})
 }
 
 func (k *Keeper) open(ctx context.Context, id string, check func(context.Context) error) (context.Context, func(), error) {
