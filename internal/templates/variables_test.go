@@ -1,0 +1,77 @@
+package templates_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/templates"
+)
+
+// variables are one of each kind.
+var variables = []kind.TemplateVariable{
+	{Key: "NAME", Type: kind.VariableTypeString, Default: "world", Rules: []string{"required", "max:8"}, UserEditable: true},
+	{Key: "PORT", Type: kind.VariableTypeInteger, Default: "5000", Rules: []string{"between:1024,65535"}, UserEditable: true},
+	{Key: "MODE", Type: kind.VariableTypeEnum, Default: "easy", Rules: []string{"in:easy,hard"}, UserEditable: true},
+	{Key: "SEED", Type: kind.VariableTypeString, Rules: []string{"regex:/^[a-f0-9]*$/"}, UserEditable: true},
+	{Key: "PVP", Type: kind.VariableTypeBoolean, Default: "0", UserEditable: true},
+	{Key: "ADMIN", Type: kind.VariableTypeString, Default: "x"},
+}
+
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	got, err := templates.Resolve(variables, map[string]string{"MODE": "hard", "OLD": "gone"},
+		[]kind.EnvVar{{Key: "NAME", Value: "a; b"}, {Key: "PORT", Value: "2000"}}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"NAME": "a; b", "PORT": "2000", "MODE": "hard", "SEED": "", "PVP": "0", "ADMIN": "x"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+}
+
+func TestResolveRefuses(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		given []kind.EnvVar
+		says  string
+	}{
+		"empty but required": {[]kind.EnvVar{{Key: "NAME"}}, "is required"},
+		"too long":           {[]kind.EnvVar{{Key: "NAME", Value: "123456789"}}, "at most 8"},
+		"no number":          {[]kind.EnvVar{{Key: "PORT", Value: "many"}}, "whole number"},
+		"out of range":       {[]kind.EnvVar{{Key: "PORT", Value: "80"}}, "at least 1024"},
+		"not in the list":    {[]kind.EnvVar{{Key: "MODE", Value: "none"}}, "one of easy, hard"},
+		"no match":           {[]kind.EnvVar{{Key: "SEED", Value: "xyz"}}, "must match"},
+		"no truth value":     {[]kind.EnvVar{{Key: "PVP", Value: "maybe"}}, "true, false"},
+		"NUL":                {[]kind.EnvVar{{Key: "NAME", Value: "a\x00b"}}, "NUL"},
+		"unknown":            {[]kind.EnvVar{{Key: "LD_PRELOAD", Value: "/x.so"}}, "no variable"},
+		"twice":              {[]kind.EnvVar{{Key: "PVP", Value: "1"}, {Key: "PVP", Value: "0"}}, "twice"},
+		"not for users":      {[]kind.EnvVar{{Key: "ADMIN", Value: "y"}}, "administrator"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := templates.Resolve(variables, nil, tt.given, false)
+			f, ok := errors.AsType[*fault.Error](err)
+			if !ok || f.Code != fault.BadUserInput || f.Field != "environment."+tt.given[0].Key || !strings.Contains(f.Message, tt.says) {
+				t.Errorf("got %v, want BAD_USER_INPUT on %s that says %q", err, tt.given[0].Key, tt.says)
+			}
+		})
+	}
+}
+
+func TestReservedNames(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]bool{
+		"LD_PRELOAD": true, "LD_LIBRARY_PATH": true, "PATH": true, "BASH_ENV": true, "IFS": true, "CATALYST_DATA_DIR": true,
+		"SERVER_PORT": true, "NAME": false, "PATHS": false,
+	} {
+		if got := templates.Reserved(key); got != want {
+			t.Errorf("Reserved(%s) = %v", key, got)
+		}
+	}
+}
