@@ -71,7 +71,7 @@ func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) (runtime.Instanc
 			return nil, fmt.Errorf("make server directory: %w", err)
 		}
 	}
-	lock, err := lockRun(run)
+	lock, err := awaitRun(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +276,32 @@ func forget(run string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// awaitRun takes the lock of a server whose last holder may still be about to end: it reports the program's end before
+// its own. It fails with ErrAlreadyRunning when the lock stays taken.
+func awaitRun(ctx context.Context, run string) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	retry := time.NewTicker(lockAgain)
+	defer retry.Stop()
+	for {
+		lock, err := lockRun(run)
+		if !errors.Is(err, runtime.ErrAlreadyRunning) {
+			return lock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-retry.C:
+		}
+	}
+}
+
+const (
+	// lockPatience is how long a start waits for an older holder to be gone, lockAgain how often it looks.
+	lockPatience = 3 * time.Second
+	lockAgain    = 10 * time.Millisecond
+)
 
 // lockRun takes the lock that a holder has as long as it lives.
 func lockRun(run string) (*os.File, error) {
