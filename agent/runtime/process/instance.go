@@ -382,13 +382,13 @@ func (i *instance) Stats(ctx context.Context) (runtime.Sample, error) {
 }
 
 // Forget removes the record of the end.
-func (i *instance) Forget(context.Context) error {
+func (i *instance) Forget(ctx context.Context) error {
 	select {
 	case <-i.ended:
 	default:
 		return runtime.ErrAlreadyRunning
 	}
-	lock, err := lockRun(runDir(i.dir))
+	lock, err := awaitRun(ctx, runDir(i.dir))
 	if err != nil {
 		return err
 	}

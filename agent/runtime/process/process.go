@@ -298,7 +298,7 @@ func awaitRun(ctx context.Context, run string) (*os.File, error) {
 }
 
 const (
-	// lockPatience is how long a start waits for an older holder to be gone, lockAgain how often it looks.
+	// lockPatience is how long an older holder is waited for, lockAgain how often it looks.
 	lockPatience = 3 * time.Second
 	lockAgain    = 10 * time.Millisecond
 )
