@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/catalyst-panel/catalyst/agent"
+	"github.com/catalyst-panel/catalyst/agent/procfs"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 	"github.com/catalyst-panel/catalyst/agent/runtime/process"
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -27,6 +29,10 @@ func runAgent(ctx context.Context, c *Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	// A node's memory is its servers': the collector works harder here, and what only the start needed goes back.
+	debug.SetGCPercent(50)
+	debug.FreeOSMemory()
+	procfs.Trim()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.Run(ctx) })
 	group.Go(func() error { return serveDebug(ctx, c, log) })
