@@ -69,14 +69,17 @@ func TestG7(t *testing.T) {
 	for i := range wide {
 		wide[i] = "x"
 	}
-	ids := make([]any, 51)
-	for i := range ids {
-		ids[i] = fmt.Sprint("srv_", i)
+	// Coercion writes into the values that it is given, so that no two cases share one.
+	ids := func(n int) []any {
+		list := make([]any, n)
+		for i := range list {
+			list[i] = fmt.Sprint("srv_", i)
+		}
+		return list
 	}
 	page := `query($first: Int, $last: Int, $after: String, $orderBy: ServerOrder, $where: ServerWhereInput) {
 		servers(first: $first, last: $last, after: $after, orderBy: $orderBy, where: $where) { edges { node { id } } } }`
-	byTime := map[string]any{"field": "CREATED_AT", "direction": "ASC"}
-	byName := map[string]any{"field": "NAME", "direction": "ASC"}
+	by := func(field string) map[string]any { return map[string]any{"field": field, "direction": "ASC"} }
 	nodes := `query($ids: [ID!]!) { nodes(ids: $ids) { id } }`
 	tests := []struct {
 		name, text string
@@ -99,12 +102,12 @@ func TestG7(t *testing.T) {
 		{"in a fragment", `{ servers { ...f } } fragment f on ServerConnection { edges { node { tasks(last: 0) { totalCount } } } }`, nil, "last"},
 		{"mutation", `mutation { startServer(input: {id: "x"}) { server { alerts(first: 1000) { totalCount } } } }`, nil, "first"},
 		{"cursor", page, map[string]any{"after": cursor("srv_1", nil)}, ""},
-		{"cursor of a time", page, map[string]any{"after": cursor("srv_1", time.Unix(1, 0)), "orderBy": byTime}, ""},
-		{"cursor of a name", page, map[string]any{"after": cursor("srv_1", "x"), "orderBy": byName}, ""},
+		{"cursor of a time", page, map[string]any{"after": cursor("srv_1", time.Unix(1, 0)), "orderBy": by("CREATED_AT")}, ""},
+		{"cursor of a name", page, map[string]any{"after": cursor("srv_1", "x"), "orderBy": by("NAME")}, ""},
 		{"cursor of no order", page, map[string]any{"after": cursor("srv_1", "x")}, "after"},
-		{"cursor of another order", page, map[string]any{"after": cursor("srv_1", "x"), "orderBy": byTime}, "after"},
+		{"cursor of another order", page, map[string]any{"after": cursor("srv_1", "x"), "orderBy": by("CREATED_AT")}, "after"},
 		{"cursor with NUL", page, map[string]any{"after": cursor("srv\x00", nil)}, "after"},
-		{"cursor with a map", page, map[string]any{"after": cursor("srv_1", map[string]any{"a": 1}), "orderBy": byName}, "after"},
+		{"cursor with a map", page, map[string]any{"after": cursor("srv_1", map[string]any{"a": 1}), "orderBy": by("NAME")}, "after"},
 		{"cursor of nobody", page, map[string]any{"after": cursor("", nil)}, "after"},
 		{"no cursor", page, map[string]any{"after": "!!!"}, "after"},
 		{"empty cursor", page, map[string]any{"after": ""}, "after"},
@@ -113,8 +116,8 @@ func TestG7(t *testing.T) {
 		{"filter", page, map[string]any{"where": map[string]any{"name": "x"}}, ""},
 		{"deep filter", page, map[string]any{"where": deep}, "where"},
 		{"wide filter", page, map[string]any{"where": map[string]any{"nameIn": wide}}, "where"},
-		{"50 ids", nodes, map[string]any{"ids": ids[:50]}, ""},
-		{"51 ids", nodes, map[string]any{"ids": ids}, "ids"},
+		{"50 ids", nodes, map[string]any{"ids": ids(50)}, ""},
+		{"51 ids", nodes, map[string]any{"ids": ids(51)}, "ids"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
