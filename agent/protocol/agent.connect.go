@@ -49,8 +49,6 @@ const (
 	AgentServiceResetCrashCountProcedure = "/catalyst.agent.v1.AgentService/ResetCrashCount"
 	// AgentServiceStatsProcedure is the fully-qualified name of the AgentService's Stats RPC.
 	AgentServiceStatsProcedure = "/catalyst.agent.v1.AgentService/Stats"
-	// AgentServiceWatchStatsProcedure is the fully-qualified name of the AgentService's WatchStats RPC.
-	AgentServiceWatchStatsProcedure = "/catalyst.agent.v1.AgentService/WatchStats"
 	// AgentServiceEventsProcedure is the fully-qualified name of the AgentService's Events RPC.
 	AgentServiceEventsProcedure = "/catalyst.agent.v1.AgentService/Events"
 	// AgentServiceConsoleProcedure is the fully-qualified name of the AgentService's Console RPC.
@@ -74,10 +72,8 @@ type AgentServiceClient interface {
 	SendInput(context.Context, *connect.Request[SendInputRequest]) (*connect.Response[SendInputResponse], error)
 	// ResetCrashCount forgets a server's crashes.
 	ResetCrashCount(context.Context, *connect.Request[ResetCrashCountRequest]) (*connect.Response[ResetCrashCountResponse], error)
-	// Stats answers the latest samples of servers at once.
+	// Stats answers samples of servers, and of the node, that are at most a second old.
 	Stats(context.Context, *connect.Request[StatsRequest]) (*connect.Response[StatsResponse], error)
-	// WatchStats streams a sample of one server, or of the node when no server is named, every second.
-	WatchStats(context.Context, *connect.Request[WatchStatsRequest]) (*connect.ServerStreamForClient[WatchStatsResponse], error)
 	// Events carries what happened on the node, in order, until it is acknowledged. Unacknowledged events are kept on
 	// the node's disk and sent again on the next link.
 	Events(context.Context) *connect.BidiStreamForClient[EventsRequest, EventsResponse]
@@ -138,12 +134,6 @@ func NewAgentServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(agentServiceMethods.ByName("Stats")),
 			connect.WithClientOptions(opts...),
 		),
-		watchStats: connect.NewClient[WatchStatsRequest, WatchStatsResponse](
-			httpClient,
-			baseURL+AgentServiceWatchStatsProcedure,
-			connect.WithSchema(agentServiceMethods.ByName("WatchStats")),
-			connect.WithClientOptions(opts...),
-		),
 		events: connect.NewClient[EventsRequest, EventsResponse](
 			httpClient,
 			baseURL+AgentServiceEventsProcedure,
@@ -168,7 +158,6 @@ type agentServiceClient struct {
 	sendInput       *connect.Client[SendInputRequest, SendInputResponse]
 	resetCrashCount *connect.Client[ResetCrashCountRequest, ResetCrashCountResponse]
 	stats           *connect.Client[StatsRequest, StatsResponse]
-	watchStats      *connect.Client[WatchStatsRequest, WatchStatsResponse]
 	events          *connect.Client[EventsRequest, EventsResponse]
 	console         *connect.Client[ConsoleRequest, ConsoleResponse]
 }
@@ -208,11 +197,6 @@ func (c *agentServiceClient) Stats(ctx context.Context, req *connect.Request[Sta
 	return c.stats.CallUnary(ctx, req)
 }
 
-// WatchStats calls catalyst.agent.v1.AgentService.WatchStats.
-func (c *agentServiceClient) WatchStats(ctx context.Context, req *connect.Request[WatchStatsRequest]) (*connect.ServerStreamForClient[WatchStatsResponse], error) {
-	return c.watchStats.CallServerStream(ctx, req)
-}
-
 // Events calls catalyst.agent.v1.AgentService.Events.
 func (c *agentServiceClient) Events(ctx context.Context) *connect.BidiStreamForClient[EventsRequest, EventsResponse] {
 	return c.events.CallBidiStream(ctx)
@@ -240,10 +224,8 @@ type AgentServiceHandler interface {
 	SendInput(context.Context, *connect.Request[SendInputRequest]) (*connect.Response[SendInputResponse], error)
 	// ResetCrashCount forgets a server's crashes.
 	ResetCrashCount(context.Context, *connect.Request[ResetCrashCountRequest]) (*connect.Response[ResetCrashCountResponse], error)
-	// Stats answers the latest samples of servers at once.
+	// Stats answers samples of servers, and of the node, that are at most a second old.
 	Stats(context.Context, *connect.Request[StatsRequest]) (*connect.Response[StatsResponse], error)
-	// WatchStats streams a sample of one server, or of the node when no server is named, every second.
-	WatchStats(context.Context, *connect.Request[WatchStatsRequest], *connect.ServerStream[WatchStatsResponse]) error
 	// Events carries what happened on the node, in order, until it is acknowledged. Unacknowledged events are kept on
 	// the node's disk and sent again on the next link.
 	Events(context.Context, *connect.BidiStream[EventsRequest, EventsResponse]) error
@@ -300,12 +282,6 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(agentServiceMethods.ByName("Stats")),
 		connect.WithHandlerOptions(opts...),
 	)
-	agentServiceWatchStatsHandler := connect.NewServerStreamHandler(
-		AgentServiceWatchStatsProcedure,
-		svc.WatchStats,
-		connect.WithSchema(agentServiceMethods.ByName("WatchStats")),
-		connect.WithHandlerOptions(opts...),
-	)
 	agentServiceEventsHandler := connect.NewBidiStreamHandler(
 		AgentServiceEventsProcedure,
 		svc.Events,
@@ -334,8 +310,6 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 			agentServiceResetCrashCountHandler.ServeHTTP(w, r)
 		case AgentServiceStatsProcedure:
 			agentServiceStatsHandler.ServeHTTP(w, r)
-		case AgentServiceWatchStatsProcedure:
-			agentServiceWatchStatsHandler.ServeHTTP(w, r)
 		case AgentServiceEventsProcedure:
 			agentServiceEventsHandler.ServeHTTP(w, r)
 		case AgentServiceConsoleProcedure:
@@ -375,10 +349,6 @@ func (UnimplementedAgentServiceHandler) ResetCrashCount(context.Context, *connec
 
 func (UnimplementedAgentServiceHandler) Stats(context.Context, *connect.Request[StatsRequest]) (*connect.Response[StatsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.AgentService.Stats is not implemented"))
-}
-
-func (UnimplementedAgentServiceHandler) WatchStats(context.Context, *connect.Request[WatchStatsRequest], *connect.ServerStream[WatchStatsResponse]) error {
-	return connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.AgentService.WatchStats is not implemented"))
 }
 
 func (UnimplementedAgentServiceHandler) Events(context.Context, *connect.BidiStream[EventsRequest, EventsResponse]) error {

@@ -1765,8 +1765,10 @@ func (x *StatsSample) GetUptimeMs() int64 {
 }
 
 type StatsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ServerIds     []string               `protobuf:"bytes,1,rep,name=server_ids,json=serverIds,proto3" json:"server_ids,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ServerIds []string               `protobuf:"bytes,1,rep,name=server_ids,json=serverIds,proto3" json:"server_ids,omitempty"`
+	// Whether the node's own totals are wanted, too.
+	Node          bool `protobuf:"varint,2,opt,name=node,proto3" json:"node,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1808,10 +1810,19 @@ func (x *StatsRequest) GetServerIds() []string {
 	return nil
 }
 
+func (x *StatsRequest) GetNode() bool {
+	if x != nil {
+		return x.Node
+	}
+	return false
+}
+
 type StatsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Samples of those of the servers that run here.
-	Samples       []*StatsSample `protobuf:"bytes,1,rep,name=samples,proto3" json:"samples,omitempty"`
+	Samples []*StatsSample `protobuf:"bytes,1,rep,name=samples,proto3" json:"samples,omitempty"`
+	// The node's own totals, when they were asked for.
+	Node          *StatsSample `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1853,91 +1864,9 @@ func (x *StatsResponse) GetSamples() []*StatsSample {
 	return nil
 }
 
-type WatchStatsRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: the node's own totals.
-	ServerId      string `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *WatchStatsRequest) Reset() {
-	*x = WatchStatsRequest{}
-	mi := &file_agent_proto_msgTypes[24]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *WatchStatsRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*WatchStatsRequest) ProtoMessage() {}
-
-func (x *WatchStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[24]
+func (x *StatsResponse) GetNode() *StatsSample {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use WatchStatsRequest.ProtoReflect.Descriptor instead.
-func (*WatchStatsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{24}
-}
-
-func (x *WatchStatsRequest) GetServerId() string {
-	if x != nil {
-		return x.ServerId
-	}
-	return ""
-}
-
-type WatchStatsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sample        *StatsSample           `protobuf:"bytes,1,opt,name=sample,proto3" json:"sample,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *WatchStatsResponse) Reset() {
-	*x = WatchStatsResponse{}
-	mi := &file_agent_proto_msgTypes[25]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *WatchStatsResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*WatchStatsResponse) ProtoMessage() {}
-
-func (x *WatchStatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[25]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use WatchStatsResponse.ProtoReflect.Descriptor instead.
-func (*WatchStatsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{25}
-}
-
-func (x *WatchStatsResponse) GetSample() *StatsSample {
-	if x != nil {
-		return x.Sample
+		return x.Node
 	}
 	return nil
 }
@@ -1953,7 +1882,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +1894,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +1907,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{26}
+	return file_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *EventsRequest) GetAcknowledged() uint64 {
@@ -2005,7 +1934,7 @@ type EventsResponse struct {
 
 func (x *EventsResponse) Reset() {
 	*x = EventsResponse{}
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +1946,7 @@ func (x *EventsResponse) String() string {
 func (*EventsResponse) ProtoMessage() {}
 
 func (x *EventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +1959,7 @@ func (x *EventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsResponse.ProtoReflect.Descriptor instead.
 func (*EventsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *EventsResponse) GetSeq() uint64 {
@@ -2115,7 +2044,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2127,7 +2056,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2140,7 +2069,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Usage) GetNode() *StatsSample {
@@ -2166,7 +2095,7 @@ type Dropped struct {
 
 func (x *Dropped) Reset() {
 	*x = Dropped{}
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2178,7 +2107,7 @@ func (x *Dropped) String() string {
 func (*Dropped) ProtoMessage() {}
 
 func (x *Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2191,7 +2120,7 @@ func (x *Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dropped.ProtoReflect.Descriptor instead.
 func (*Dropped) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Dropped) GetCount() uint64 {
@@ -2216,7 +2145,7 @@ type ConsoleRequest struct {
 
 func (x *ConsoleRequest) Reset() {
 	*x = ConsoleRequest{}
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2228,7 +2157,7 @@ func (x *ConsoleRequest) String() string {
 func (*ConsoleRequest) ProtoMessage() {}
 
 func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2241,7 +2170,7 @@ func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleRequest.ProtoReflect.Descriptor instead.
 func (*ConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ConsoleRequest) GetServerId() string {
@@ -2285,7 +2214,7 @@ type ConsoleLine struct {
 
 func (x *ConsoleLine) Reset() {
 	*x = ConsoleLine{}
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2297,7 +2226,7 @@ func (x *ConsoleLine) String() string {
 func (*ConsoleLine) ProtoMessage() {}
 
 func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2310,7 +2239,7 @@ func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleLine.ProtoReflect.Descriptor instead.
 func (*ConsoleLine) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ConsoleLine) GetSeq() uint64 {
@@ -2353,7 +2282,7 @@ type ConsoleResponse struct {
 
 func (x *ConsoleResponse) Reset() {
 	*x = ConsoleResponse{}
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2365,7 +2294,7 @@ func (x *ConsoleResponse) String() string {
 func (*ConsoleResponse) ProtoMessage() {}
 
 func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2378,7 +2307,7 @@ func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleResponse.ProtoReflect.Descriptor instead.
 func (*ConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ConsoleResponse) GetServerId() string {
@@ -2539,16 +2468,14 @@ const file_agent_proto_rawDesc = "" +
 	"disk_limit\x18\t \x01(\x03R\tdiskLimit\x12\x1c\n" +
 	"\tprocesses\x18\n" +
 	" \x01(\x05R\tprocesses\x12\x1b\n" +
-	"\tuptime_ms\x18\v \x01(\x03R\buptimeMs\"-\n" +
+	"\tuptime_ms\x18\v \x01(\x03R\buptimeMs\"A\n" +
 	"\fStatsRequest\x12\x1d\n" +
 	"\n" +
-	"server_ids\x18\x01 \x03(\tR\tserverIds\"I\n" +
+	"server_ids\x18\x01 \x03(\tR\tserverIds\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\bR\x04node\"}\n" +
 	"\rStatsResponse\x128\n" +
-	"\asamples\x18\x01 \x03(\v2\x1e.catalyst.agent.v1.StatsSampleR\asamples\"0\n" +
-	"\x11WatchStatsRequest\x12\x1b\n" +
-	"\tserver_id\x18\x01 \x01(\tR\bserverId\"L\n" +
-	"\x12WatchStatsResponse\x126\n" +
-	"\x06sample\x18\x01 \x01(\v2\x1e.catalyst.agent.v1.StatsSampleR\x06sample\"3\n" +
+	"\asamples\x18\x01 \x03(\v2\x1e.catalyst.agent.v1.StatsSampleR\asamples\x122\n" +
+	"\x04node\x18\x02 \x01(\v2\x1e.catalyst.agent.v1.StatsSampleR\x04node\"3\n" +
 	"\rEventsRequest\x12\"\n" +
 	"\facknowledged\x18\x01 \x01(\x04R\facknowledged\"\xec\x01\n" +
 	"\x0eEventsResponse\x12\x10\n" +
@@ -2605,7 +2532,7 @@ const file_agent_proto_rawDesc = "" +
 	"\x18CRASH_POLICY_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12CRASH_POLICY_NEVER\x10\x01\x12\x1b\n" +
 	"\x17CRASH_POLICY_ON_FAILURE\x10\x02\x12\x17\n" +
-	"\x13CRASH_POLICY_ALWAYS\x10\x032\xf6\x06\n" +
+	"\x13CRASH_POLICY_ALWAYS\x10\x032\x99\x06\n" +
 	"\fAgentService\x12J\n" +
 	"\x05Hello\x12\x1f.catalyst.agent.v1.HelloRequest\x1a .catalyst.agent.v1.HelloResponse\x12G\n" +
 	"\x04Sync\x12\x1e.catalyst.agent.v1.SyncRequest\x1a\x1f.catalyst.agent.v1.SyncResponse\x12\\\n" +
@@ -2613,9 +2540,7 @@ const file_agent_proto_rawDesc = "" +
 	"\fRemoveServer\x12&.catalyst.agent.v1.RemoveServerRequest\x1a'.catalyst.agent.v1.RemoveServerResponse\x12V\n" +
 	"\tSendInput\x12#.catalyst.agent.v1.SendInputRequest\x1a$.catalyst.agent.v1.SendInputResponse\x12h\n" +
 	"\x0fResetCrashCount\x12).catalyst.agent.v1.ResetCrashCountRequest\x1a*.catalyst.agent.v1.ResetCrashCountResponse\x12J\n" +
-	"\x05Stats\x12\x1f.catalyst.agent.v1.StatsRequest\x1a .catalyst.agent.v1.StatsResponse\x12[\n" +
-	"\n" +
-	"WatchStats\x12$.catalyst.agent.v1.WatchStatsRequest\x1a%.catalyst.agent.v1.WatchStatsResponse0\x01\x12Q\n" +
+	"\x05Stats\x12\x1f.catalyst.agent.v1.StatsRequest\x1a .catalyst.agent.v1.StatsResponse\x12Q\n" +
 	"\x06Events\x12 .catalyst.agent.v1.EventsRequest\x1a!.catalyst.agent.v1.EventsResponse(\x010\x01\x12T\n" +
 	"\aConsole\x12!.catalyst.agent.v1.ConsoleRequest\x1a\".catalyst.agent.v1.ConsoleResponse(\x010\x01B3Z1github.com/catalyst-panel/catalyst/agent/protocolb\x06proto3"
 
@@ -2632,7 +2557,7 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_agent_proto_goTypes = []any{
 	(Power)(0),                      // 0: catalyst.agent.v1.Power
 	(State)(0),                      // 1: catalyst.agent.v1.State
@@ -2662,21 +2587,19 @@ var file_agent_proto_goTypes = []any{
 	(*StatsSample)(nil),             // 25: catalyst.agent.v1.StatsSample
 	(*StatsRequest)(nil),            // 26: catalyst.agent.v1.StatsRequest
 	(*StatsResponse)(nil),           // 27: catalyst.agent.v1.StatsResponse
-	(*WatchStatsRequest)(nil),       // 28: catalyst.agent.v1.WatchStatsRequest
-	(*WatchStatsResponse)(nil),      // 29: catalyst.agent.v1.WatchStatsResponse
-	(*EventsRequest)(nil),           // 30: catalyst.agent.v1.EventsRequest
-	(*EventsResponse)(nil),          // 31: catalyst.agent.v1.EventsResponse
-	(*Usage)(nil),                   // 32: catalyst.agent.v1.Usage
-	(*Dropped)(nil),                 // 33: catalyst.agent.v1.Dropped
-	(*ConsoleRequest)(nil),          // 34: catalyst.agent.v1.ConsoleRequest
-	(*ConsoleLine)(nil),             // 35: catalyst.agent.v1.ConsoleLine
-	(*ConsoleResponse)(nil),         // 36: catalyst.agent.v1.ConsoleResponse
-	nil,                             // 37: catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	(*EventsRequest)(nil),           // 28: catalyst.agent.v1.EventsRequest
+	(*EventsResponse)(nil),          // 29: catalyst.agent.v1.EventsResponse
+	(*Usage)(nil),                   // 30: catalyst.agent.v1.Usage
+	(*Dropped)(nil),                 // 31: catalyst.agent.v1.Dropped
+	(*ConsoleRequest)(nil),          // 32: catalyst.agent.v1.ConsoleRequest
+	(*ConsoleLine)(nil),             // 33: catalyst.agent.v1.ConsoleLine
+	(*ConsoleResponse)(nil),         // 34: catalyst.agent.v1.ConsoleResponse
+	nil,                             // 35: catalyst.agent.v1.ServerSpec.EnvironmentEntry
 }
 var file_agent_proto_depIdxs = []int32{
 	6,  // 0: catalyst.agent.v1.HelloResponse.system:type_name -> catalyst.agent.v1.SystemInfo
 	0,  // 1: catalyst.agent.v1.Desired.power:type_name -> catalyst.agent.v1.Power
-	37, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	35, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
 	9,  // 3: catalyst.agent.v1.ServerSpec.limits:type_name -> catalyst.agent.v1.Limits
 	10, // 4: catalyst.agent.v1.ServerSpec.stop:type_name -> catalyst.agent.v1.StopSpec
 	11, // 5: catalyst.agent.v1.ServerSpec.crash:type_name -> catalyst.agent.v1.CrashSpec
@@ -2690,14 +2613,14 @@ var file_agent_proto_depIdxs = []int32{
 	7,  // 13: catalyst.agent.v1.ApplyServerRequest.desired:type_name -> catalyst.agent.v1.Desired
 	14, // 14: catalyst.agent.v1.ApplyServerResponse.observed:type_name -> catalyst.agent.v1.Observed
 	25, // 15: catalyst.agent.v1.StatsResponse.samples:type_name -> catalyst.agent.v1.StatsSample
-	25, // 16: catalyst.agent.v1.WatchStatsResponse.sample:type_name -> catalyst.agent.v1.StatsSample
+	25, // 16: catalyst.agent.v1.StatsResponse.node:type_name -> catalyst.agent.v1.StatsSample
 	14, // 17: catalyst.agent.v1.EventsResponse.server_state:type_name -> catalyst.agent.v1.Observed
-	32, // 18: catalyst.agent.v1.EventsResponse.usage:type_name -> catalyst.agent.v1.Usage
-	33, // 19: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
+	30, // 18: catalyst.agent.v1.EventsResponse.usage:type_name -> catalyst.agent.v1.Usage
+	31, // 19: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
 	25, // 20: catalyst.agent.v1.Usage.node:type_name -> catalyst.agent.v1.StatsSample
 	25, // 21: catalyst.agent.v1.Usage.servers:type_name -> catalyst.agent.v1.StatsSample
 	2,  // 22: catalyst.agent.v1.ConsoleLine.stream:type_name -> catalyst.agent.v1.Stream
-	35, // 23: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
+	33, // 23: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
 	4,  // 24: catalyst.agent.v1.AgentService.Hello:input_type -> catalyst.agent.v1.HelloRequest
 	15, // 25: catalyst.agent.v1.AgentService.Sync:input_type -> catalyst.agent.v1.SyncRequest
 	17, // 26: catalyst.agent.v1.AgentService.ApplyServer:input_type -> catalyst.agent.v1.ApplyServerRequest
@@ -2705,21 +2628,19 @@ var file_agent_proto_depIdxs = []int32{
 	21, // 28: catalyst.agent.v1.AgentService.SendInput:input_type -> catalyst.agent.v1.SendInputRequest
 	23, // 29: catalyst.agent.v1.AgentService.ResetCrashCount:input_type -> catalyst.agent.v1.ResetCrashCountRequest
 	26, // 30: catalyst.agent.v1.AgentService.Stats:input_type -> catalyst.agent.v1.StatsRequest
-	28, // 31: catalyst.agent.v1.AgentService.WatchStats:input_type -> catalyst.agent.v1.WatchStatsRequest
-	30, // 32: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
-	34, // 33: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
-	5,  // 34: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
-	16, // 35: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
-	18, // 36: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
-	20, // 37: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
-	22, // 38: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
-	24, // 39: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
-	27, // 40: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
-	29, // 41: catalyst.agent.v1.AgentService.WatchStats:output_type -> catalyst.agent.v1.WatchStatsResponse
-	31, // 42: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
-	36, // 43: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
-	34, // [34:44] is the sub-list for method output_type
-	24, // [24:34] is the sub-list for method input_type
+	28, // 31: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
+	32, // 32: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
+	5,  // 33: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
+	16, // 34: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
+	18, // 35: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
+	20, // 36: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
+	22, // 37: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
+	24, // 38: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
+	27, // 39: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
+	29, // 40: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
+	34, // 41: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
+	33, // [33:42] is the sub-list for method output_type
+	24, // [24:33] is the sub-list for method input_type
 	24, // [24:24] is the sub-list for extension type_name
 	24, // [24:24] is the sub-list for extension extendee
 	0,  // [0:24] is the sub-list for field type_name
@@ -2731,7 +2652,7 @@ func file_agent_proto_init() {
 		return
 	}
 	file_agent_proto_msgTypes[10].OneofWrappers = []any{}
-	file_agent_proto_msgTypes[27].OneofWrappers = []any{
+	file_agent_proto_msgTypes[25].OneofWrappers = []any{
 		(*EventsResponse_ServerState)(nil),
 		(*EventsResponse_Usage)(nil),
 		(*EventsResponse_Dropped)(nil),
@@ -2742,7 +2663,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   34,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

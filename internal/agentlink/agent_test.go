@@ -142,16 +142,6 @@ func (a *agent) SendInput(ctx context.Context, r *connect.Request[protocol.SendI
 	return connect.NewResponse(&protocol.SendInputResponse{Seq: uint64(len(a.inputs))}), nil
 }
 
-func (a *agent) WatchStats(ctx context.Context, r *connect.Request[protocol.WatchStatsRequest], stream *connect.ServerStream[protocol.WatchStatsResponse]) error {
-	for n := range 3 {
-		if err := stream.Send(&protocol.WatchStatsResponse{Sample: &protocol.StatsSample{ServerId: r.Msg.GetServerId(), AtUs: int64(n)}}); err != nil {
-			return err
-		}
-	}
-	<-ctx.Done()
-	return ctx.Err()
-}
-
 func (a *agent) Events(ctx context.Context, stream *connect.BidiStream[protocol.EventsRequest, protocol.EventsResponse]) error {
 	first, err := stream.Receive()
 	if err != nil {

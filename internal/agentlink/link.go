@@ -223,8 +223,7 @@ func (l *Link) Latency(nodeID string) (time.Duration, bool) {
 }
 
 // Client returns a client for calls to the node's agent, through another instance when that one holds the link. Its
-// calls end after 10 seconds unless their context says otherwise, and return faults; WatchStats works on the instance
-// that holds the link only. Without a link Client or the calls return NODE_OFFLINE.
+// calls end after 10 seconds unless their context says otherwise, and return faults. Without a link Client or the calls return NODE_OFFLINE.
 func (l *Link) Client(nodeID string) (protocol.AgentServiceClient, error) {
 	if s := l.session(nodeID); s != nil {
 		return s.shared, nil

@@ -2,21 +2,18 @@ package metrics
 
 import (
 	"context"
-	"log/slog"
 	"time"
-
-	"connectrpc.com/connect"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 )
 
-// retryFlow is how long a flow waits before it tries a node again that is offline or has broken off.
-const retryFlow = time.Second
+// pace is the time between two samples of a flow.
+const pace = time.Second
 
 // source names what a flow samples: one server of a node, or the node itself.
 type source struct{ node, server string }
 
-// flow is one stream of samples from a node, shared by everyone who watches. The service's mutex guards watchers.
+// flow is one series of questions to a node, shared by everyone who watches. The service's mutex guards watchers.
 type flow struct {
 	watchers map[chan *protocol.StatsSample]struct{}
 	stop     context.CancelFunc
@@ -67,36 +64,32 @@ func (s *Service) leave(from source, watcher chan *protocol.StatsSample) {
 	}
 }
 
-// pump reads the node's stream for as long as somebody watches.
+// pump asks the node for as long as somebody watches. It asks instead of listening to a stream since a question also
+// reaches a node whose link another instance holds.
 func (s *Service) pump(ctx context.Context, from source, f *flow) {
+	ticker := time.NewTicker(pace)
+	defer ticker.Stop()
 	for {
-		if err := s.stream(ctx, from, f); err != nil && ctx.Err() == nil {
-			s.Logger.DebugContext(ctx, "a stream of samples broke off", slog.String("node_id", from.node), slog.Any("error", err))
+		if sample := s.sample(ctx, from); sample != nil {
+			s.spread(f, sample)
 		}
-		timer := time.NewTimer(retryFlow)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
-		case <-timer.C:
+		case <-ticker.C:
 		}
 	}
 }
 
-func (s *Service) stream(ctx context.Context, from source, f *flow) error {
-	client, err := s.Link.Client(from.node)
-	if err != nil {
-		return err
+// sample returns the source's present sample; nil while it does not run or the node does not answer.
+func (s *Service) sample(ctx context.Context, from source) *protocol.StatsSample {
+	if from.server == "" {
+		return s.ask(ctx, from.node, &protocol.StatsRequest{Node: true}).GetNode()
 	}
-	stream, err := client.WatchStats(ctx, connect.NewRequest(&protocol.WatchStatsRequest{ServerId: from.server}))
-	if err != nil {
-		return err
+	for _, sample := range s.ask(ctx, from.node, &protocol.StatsRequest{ServerIds: []string{from.server}}).GetSamples() {
+		return sample
 	}
-	defer stream.Close() //nolint:errcheck // the stream has ended, and Err says how
-	for stream.Receive() {
-		s.spread(f, stream.Msg().GetSample())
-	}
-	return stream.Err()
+	return nil
 }
 
 // spread hands a sample to every watcher; one that has not taken the last one gets this one in its place.

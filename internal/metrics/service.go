@@ -17,8 +17,8 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
-// latestTimeout bounds the question to one node: a list of servers must not wait for a node that is slow.
-const latestTimeout = 2 * time.Second
+// answerTimeout bounds a question to one node: a list of servers must not wait for a node that is slow.
+const answerTimeout = 2 * time.Second
 
 // Link reaches the agents.
 type Link interface {
@@ -108,10 +108,10 @@ func (s *Service) Latest(ctx context.Context, serverIDs []string) (map[string]*S
 	group, ctx := errgroup.WithContext(ctx)
 	for nodeID, ids := range byNode {
 		group.Go(func() error {
-			samples := s.ask(ctx, nodeID, ids)
+			answer := s.ask(ctx, nodeID, &protocol.StatsRequest{ServerIds: ids})
 			mu.Lock()
 			defer mu.Unlock()
-			for _, sample := range samples {
+			for _, sample := range answer.GetSamples() {
 				out[sample.GetServerId()] = statsOf(sample)
 			}
 			return nil
@@ -120,20 +120,20 @@ func (s *Service) Latest(ctx context.Context, serverIDs []string) (map[string]*S
 	return out, group.Wait()
 }
 
-// ask returns a node's samples of the servers; none when it cannot be reached, which is no error for a list.
-func (s *Service) ask(ctx context.Context, nodeID string, ids []string) []*protocol.StatsSample {
+// ask returns a node's answer; an empty one when it cannot be reached, which is no error for a list or a flow.
+func (s *Service) ask(ctx context.Context, nodeID string, question *protocol.StatsRequest) *protocol.StatsResponse {
 	client, err := s.Link.Client(nodeID)
 	if err != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, latestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	answer, err := client.Stats(ctx, connect.NewRequest(&protocol.StatsRequest{ServerIds: ids}))
+	answer, err := client.Stats(ctx, connect.NewRequest(question))
 	if err != nil {
 		s.Logger.DebugContext(ctx, "a node did not answer with samples", slog.String("node_id", nodeID), slog.Any("error", err))
 		return nil
 	}
-	return answer.Msg.GetSamples()
+	return answer.Msg
 }
 
 // FollowServer sends a sample of a server every second while it runs. It needs server.read and blocks until ctx ends,
