@@ -18,6 +18,8 @@ import (
 	"entgo.io/ent/entc"
 	"entgo.io/ent/entc/gen"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/catalyst-panel/catalyst/internal/changes/generate"
 )
 
 func main() {
@@ -45,6 +47,13 @@ func main() {
 	}
 	if err := entc.Generate("./ent/schema", config, entc.Extensions(graphql)); err != nil {
 		log.Fatalf("generate ent: %v", err)
+	}
+	entities, err := entc.LoadGraph("./ent/schema", config)
+	if err != nil {
+		log.Fatalf("load the entities: %v", err)
+	}
+	if err := generate.Write(entities); err != nil {
+		log.Fatalf("generate the subscriptions of changes: %v", err)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/node"
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/graph/stream"
-	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 )
@@ -80,14 +79,6 @@ func (r *mutationResolver) CreateEnrolmentToken(ctx context.Context, input model
 func (r *queryResolver) HostNode(ctx context.Context, id string) (*ent.Node, error) {
 	q, err := r.r.Client.Node.Query().Where(node.ID(id)).CollectFields(ctx, "HostNode", "Node")
 	return single(ctx, "node", q, err)
-}
-
-func (r *subscriptionResolver) NodeChanged(ctx context.Context, id *string) (<-chan *model.NodeChangedEvent, error) {
-	return stream.Start(ctx, r.r.Streams, func(ctx context.Context, send func(*model.NodeChangedEvent) error) error {
-		return r.nodeChanges(id).follow(ctx, r.r.Config, func(e changes.Event, row *ent.Node) error {
-			return send(&model.NodeChangedEvent{Operation: e.Operation, EntityID: e.EntityID, Node: row})
-		})
-	}), nil
 }
 
 func (r *subscriptionResolver) NodeStats(ctx context.Context, nodeID string) (<-chan *metrics.NodeUsage, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/internal/exec"
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
-	"github.com/catalyst-panel/catalyst/internal/bus"
+	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
@@ -23,7 +23,7 @@ import (
 // Config is what the resolvers call. Every field is needed.
 type Config struct {
 	Client    *ent.Client
-	Bus       *bus.Bus
+	Changes   *changes.Feed
 	Accounts  *accounts.Service
 	Servers   *servers.Service
 	Nodes     *nodes.Service

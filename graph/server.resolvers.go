@@ -13,7 +13,6 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/internal/exec"
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/graph/stream"
-	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/servers"
@@ -129,14 +128,6 @@ func (r *subscriptionResolver) ServerStateChanged(ctx context.Context, serverID 
 func (r *subscriptionResolver) ServerStats(ctx context.Context, serverID string) (<-chan *metrics.Stats, error) {
 	return stream.Start(ctx, r.r.Streams, func(ctx context.Context, send func(*metrics.Stats) error) error {
 		return r.r.Metrics.FollowServer(ctx, serverID, send)
-	}), nil
-}
-
-func (r *subscriptionResolver) ServerChanged(ctx context.Context, id *string) (<-chan *model.ServerChangedEvent, error) {
-	return stream.Start(ctx, r.r.Streams, func(ctx context.Context, send func(*model.ServerChangedEvent) error) error {
-		return r.serverChanges(id).follow(ctx, r.r.Config, func(e changes.Event, row *ent.Server) error {
-			return send(&model.ServerChangedEvent{Operation: e.Operation, EntityID: e.EntityID, Server: row})
-		})
 	}), nil
 }
 

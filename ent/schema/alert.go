@@ -20,7 +20,7 @@ func (Alert) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Prefix
 // Annotations describes the entity and lists it.
 func (Alert) Annotations() []schema.Annotation {
 	return append(connected("alerts", "The alerts that the viewer may see."),
-		schema.Comment("Something that somebody should look at."))
+		announced("alert"), schema.Comment("Something that somebody should look at."))
 }
 
 // Fields returns the columns.

@@ -20,7 +20,7 @@ func (AlertRule) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Pr
 // Annotations describes the entity and lists it.
 func (AlertRule) Annotations() []schema.Annotation {
 	return append(connected("alertRules", "The alert rules that the viewer may see."),
-		schema.Comment("The condition under which alerts are raised, and what is told of them."))
+		announced("alertRule"), schema.Comment("The condition under which alerts are raised, and what is told of them."))
 }
 
 // Fields returns the columns.

@@ -22,7 +22,7 @@ func (Allocation) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.P
 func (Allocation) Annotations() []schema.Annotation {
 	return append(connected("allocations", "The allocations that the viewer may see."),
 		entsql.Checks(map[string]string{"allocation_port": "port BETWEEN 1 AND 65535"}),
-		schema.Comment("An address and a port of a node, free or in a server's use."))
+		announced("allocation"), schema.Comment("An address and a port of a node, free or in a server's use."))
 }
 
 // Fields returns the columns.

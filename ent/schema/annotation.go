@@ -20,6 +20,20 @@ func (Filter) Name() string { return FilterAnnotation }
 
 func filterable() schema.Annotation { return Filter{On: true} }
 
+// AnnouncedAnnotation is the name of the annotation of entities whose changes can be subscribed to.
+const AnnouncedAnnotation = "CatalystAnnounced"
+
+// Announced marks an entity whose changes can be subscribed to.
+type Announced struct {
+	// Noun is the entity's name in GraphQL: "taskRun" for taskRunChanged and TaskRunChangedEvent.taskRun.
+	Noun string
+}
+
+// Name returns the name that the generator finds the annotation by.
+func (Announced) Name() string { return AnnouncedAnnotation }
+
+func announced(noun string) schema.Annotation { return Announced{Noun: noun} }
+
 // hidden keeps a field, an edge or an entity out of GraphQL altogether.
 func hidden() schema.Annotation { return entgql.Skip(entgql.SkipAll) }
 

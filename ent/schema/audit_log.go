@@ -20,7 +20,7 @@ func (AuditLog) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Pre
 // Annotations describes the entity and lists it.
 func (AuditLog) Annotations() []schema.Annotation {
 	return append(connected("auditLogs", "The entries of the audit trail that the viewer may see."),
-		schema.Comment("An entry of the audit trail: who did what to what, from where. Never changed."))
+		announced("auditLog"), schema.Comment("An entry of the audit trail: who did what to what, from where. Never changed."))
 }
 
 // Fields returns the columns. No field can be updated but the actor, which the database clears with the account.

@@ -20,7 +20,7 @@ func (Backup) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Prefi
 // Annotations describes the entity and lists it.
 func (Backup) Annotations() []schema.Annotation {
 	return append(connected("backups", "The backups that the viewer may see."),
-		schema.Comment("A copy of a server's files at one moment."))
+		announced("backup"), schema.Comment("A copy of a server's files at one moment."))
 }
 
 // Fields returns the columns.

@@ -19,7 +19,7 @@ func (Location) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Pre
 // Annotations describes the entity and lists it.
 func (Location) Annotations() []schema.Annotation {
 	return append(connected("locations", "The locations that the viewer may see."),
-		schema.Comment("A place where nodes stand, such as a data centre."))
+		announced("location"), schema.Comment("A place where nodes stand, such as a data centre."))
 }
 
 // Fields returns the columns.

@@ -21,7 +21,7 @@ func (Node) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.PrefixN
 func (Node) Annotations() []schema.Annotation {
 	return append(connected("hostNodes", "The nodes that the viewer may see."),
 		entgql.Type("HostNode"),
-		schema.Comment("A machine that runs servers. Its agent dials the panel."))
+		announced("node"), schema.Comment("A machine that runs servers. Its agent dials the panel."))
 }
 
 // Fields returns the columns.

@@ -19,7 +19,7 @@ func (Role) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.PrefixR
 // Annotations describes the entity and lists it.
 func (Role) Annotations() []schema.Annotation {
 	return append(connected("roles", "The roles that the viewer may see."),
-		schema.Comment("A named set of global permissions that accounts can have."))
+		announced("role"), schema.Comment("A named set of global permissions that accounts can have."))
 }
 
 // Fields returns the columns.

@@ -21,7 +21,7 @@ func (ScheduledTask) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kin
 func (ScheduledTask) Annotations() []schema.Annotation {
 	return append(connected("tasks", "The scheduled tasks that the viewer may see."),
 		entgql.Type("Task"),
-		schema.Comment("Something that is done to a server at set times."))
+		announced("task"), schema.Comment("Something that is done to a server at set times."))
 }
 
 // Fields returns the columns.

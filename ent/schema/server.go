@@ -20,7 +20,7 @@ func (Server) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Prefi
 // Annotations describes the entity and lists it.
 func (Server) Annotations() []schema.Annotation {
 	return append(connected("servers", "The servers that the viewer may see."),
-		schema.Comment("A game server, or any other long-running console program, on a node."))
+		announced("server"), schema.Comment("A game server, or any other long-running console program, on a node."))
 }
 
 // Fields returns the columns.

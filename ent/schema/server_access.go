@@ -19,7 +19,7 @@ func (ServerAccess) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind
 // Annotations describes the entity and lists it.
 func (ServerAccess) Annotations() []schema.Annotation {
 	return append(connected("serverAccesses", "The server accesses that the viewer may see."),
-		schema.Comment("What an account may do with a server that it does not own."))
+		announced("serverAccess"), schema.Comment("What an account may do with a server that it does not own."))
 }
 
 // Fields returns the columns.

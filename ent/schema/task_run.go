@@ -20,7 +20,7 @@ func (TaskRun) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Pref
 // Annotations describes the entity and lists it.
 func (TaskRun) Annotations() []schema.Annotation {
 	return append(connected("taskRuns", "The runs of tasks that the viewer may see."),
-		schema.Comment("One run of a scheduled task."))
+		announced("taskRun"), schema.Comment("One run of a scheduled task."))
 }
 
 // Fields returns the columns.

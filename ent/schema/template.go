@@ -22,7 +22,7 @@ func (Template) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Pre
 // Annotations describes the entity and lists it.
 func (Template) Annotations() []schema.Annotation {
 	return append(connected("templates", "The templates that the viewer may see."),
-		schema.Comment("How a kind of server is installed, started, recognised as ready and stopped."))
+		announced("template"), schema.Comment("How a kind of server is installed, started, recognised as ready and stopped."))
 }
 
 // Fields returns the columns.

@@ -20,7 +20,7 @@ func (Transfer) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Pre
 // Annotations describes the entity and lists it.
 func (Transfer) Annotations() []schema.Annotation {
 	return append(connected("transfers", "The transfers that the viewer may see."),
-		schema.Comment("The move of a server to another node."))
+		announced("transfer"), schema.Comment("The move of a server to another node."))
 }
 
 // Fields returns the columns.

@@ -20,7 +20,7 @@ func (User) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.PrefixU
 // Annotations describes the entity and lists it.
 func (User) Annotations() []schema.Annotation {
 	return append(connected("users", "The accounts that the viewer may see."),
-		schema.Comment("An account: a person, or a program that acts like one."))
+		announced("user"), schema.Comment("An account: a person, or a program that acts like one."))
 }
 
 // Fields returns the columns.

@@ -20,7 +20,7 @@ func (Webhook) Mixin() []ent.Mixin { return []ent.Mixin{Entity{Prefix: kind.Pref
 // Annotations describes the entity and lists it.
 func (Webhook) Annotations() []schema.Annotation {
 	return append(connected("webhooks", "The webhooks that the viewer may see."),
-		schema.Comment("An address that is told of events by signed HTTP requests."))
+		announced("webhook"), schema.Comment("An address that is told of events by signed HTTP requests."))
 }
 
 // Fields returns the columns.

@@ -29,6 +29,56 @@ type AddSSHKeyPayload struct {
 	SSHKey *ent.SshKey `json:"sshKey"`
 }
 
+// A change of an alert.
+type AlertChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	Alert *ent.Alert `json:"alert,omitempty"`
+}
+
+// A change of an alert rule.
+type AlertRuleChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	AlertRule *ent.AlertRule `json:"alertRule,omitempty"`
+}
+
+// A change of an allocation.
+type AllocationChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	Allocation *ent.Allocation `json:"allocation,omitempty"`
+}
+
+// A change of an audit log.
+type AuditLogChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	AuditLog *ent.AuditLog `json:"auditLog,omitempty"`
+}
+
+// A change of a backup.
+type BackupChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	Backup *ent.Backup `json:"backup,omitempty"`
+}
+
 // Answer of changePassword.
 type ChangePasswordPayload struct {
 	// The account.
@@ -271,6 +321,16 @@ type KillServerPayload struct {
 	Server *ent.Server `json:"server"`
 }
 
+// A change of a location.
+type LocationChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	Location *ent.Location `json:"location,omitempty"`
+}
+
 // Answer of logout.
 type LogoutPayload struct {
 	// Always true: the session has ended.
@@ -281,9 +341,9 @@ type LogoutPayload struct {
 type NodeChangedEvent struct {
 	// What happened.
 	Operation kind.Operation `json:"operation"`
-	// The node that it happened to.
+	// What it happened to.
 	EntityID string `json:"entityId"`
-	// The node as it is now; null when it was deleted.
+	// It as it is now; null when it was deleted.
 	Node *ent.Node `json:"node,omitempty"`
 }
 
@@ -375,6 +435,16 @@ type RevokeSessionPayload struct {
 	DeletedID string `json:"deletedId"`
 }
 
+// A change of a role.
+type RoleChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	Role *ent.Role `json:"role,omitempty"`
+}
+
 // What sendCommand needs.
 type SendCommandInput struct {
 	// The server.
@@ -389,13 +459,23 @@ type SendCommandPayload struct {
 	Server *ent.Server `json:"server"`
 }
 
+// A change of a server access.
+type ServerAccessChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	ServerAccess *ent.ServerAccess `json:"serverAccess,omitempty"`
+}
+
 // A change of a server.
 type ServerChangedEvent struct {
 	// What happened.
 	Operation kind.Operation `json:"operation"`
-	// The server that it happened to.
+	// What it happened to.
 	EntityID string `json:"entityId"`
-	// The server as it is now; null when it was deleted.
+	// It as it is now; null when it was deleted.
 	Server *ent.Server `json:"server,omitempty"`
 }
 
@@ -451,6 +531,46 @@ type SuspendUserInput struct {
 type SuspendUserPayload struct {
 	// The account.
 	User *ent.User `json:"user"`
+}
+
+// A change of a task.
+type TaskChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	Task *ent.ScheduledTask `json:"task,omitempty"`
+}
+
+// A change of a task run.
+type TaskRunChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	TaskRun *ent.TaskRun `json:"taskRun,omitempty"`
+}
+
+// A change of a template.
+type TemplateChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	Template *ent.Template `json:"template,omitempty"`
+}
+
+// A change of a transfer.
+type TransferChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	Transfer *ent.Transfer `json:"transfer,omitempty"`
 }
 
 // Answer of transferServerOwnership.
@@ -617,4 +737,24 @@ type UpdateUserInput struct {
 type UpdateUserPayload struct {
 	// The account.
 	User *ent.User `json:"user"`
+}
+
+// A change of a user.
+type UserChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	User *ent.User `json:"user,omitempty"`
+}
+
+// A change of a webhook.
+type WebhookChangedEvent struct {
+	// What happened.
+	Operation kind.Operation `json:"operation"`
+	// What it happened to.
+	EntityID string `json:"entityId"`
+	// It as it is now; null when it was deleted.
+	Webhook *ent.Webhook `json:"webhook,omitempty"`
 }

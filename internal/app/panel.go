@@ -176,7 +176,8 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	p.onClose(func(context.Context) error { streams.Wait(); return nil })
 	api := handler.New(handler.Config{
 		Schema: graph.NewSchema(graph.Config{
-			Client: p.store.Client, Bus: p.bus, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
+			Client: p.store.Client, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
+			Changes: &changes.Feed{Client: p.store.Client, Bus: p.bus, Accounts: p.accounts},
 			Console: p.console, Metrics: p.metrics, Streams: streams,
 		}),
 		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited),

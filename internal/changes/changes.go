@@ -7,9 +7,11 @@ import (
 
 	"entgo.io/ent"
 
+	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/tx"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
 // Event is one change of one entity.
@@ -20,8 +22,8 @@ type Event struct {
 	EntityID string `json:"entityId"`
 	// Operation is what happened.
 	Operation kind.Operation `json:"operation"`
-	// OwnerID is the owner that a deleted server had: it may still be told of the deletion.
-	OwnerID string `json:"ownerId,omitempty"`
+	// Had says, after a deletion, what the entity belonged to: who could see it is told.
+	Had access.Had `json:"had,omitzero"`
 }
 
 // topic carries the events, by the entity's id.
@@ -34,17 +36,27 @@ type identified interface{ ID() (string, bool) }
 func Hook(b *bus.Bus, log *slog.Logger) ent.Hook {
 	return func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			op, single := operation(m.Op())
+			of, ok := m.(identified)
+			if !single || !ok {
+				return next.Mutate(ctx, m)
+			}
+			event := Event{Entity: m.Type(), Operation: op}
+			announced := true
+			if op == kind.OperationDeleted {
+				var err error
+				event.Had, announced, err = had(viewer.System(ctx, nil, "note what a deleted entity belonged to"), m)
+				if err != nil {
+					return nil, fmt.Errorf("read what is to be deleted: %w", err)
+				}
+			}
 			v, err := next.Mutate(ctx, m)
 			if err != nil {
 				return v, err
 			}
-			op, single := operation(m.Op())
-			of, ok := m.(identified)
-			if !single || !ok {
-				return v, nil
-			}
-			if id, known := of.ID(); known {
-				announce(ctx, b, log, Event{Entity: m.Type(), EntityID: id, Operation: op})
+			if id, known := of.ID(); known && announced {
+				event.EntityID = id
+				announce(ctx, b, log, event)
 			}
 			return v, nil
 		})
@@ -65,8 +77,8 @@ func operation(op ent.Op) (kind.Operation, bool) {
 }
 
 // Deleted announces a deletion that ent does not see as one: a server that is hidden until its node has removed it.
-func Deleted(ctx context.Context, b *bus.Bus, log *slog.Logger, entity, id, owner string) {
-	announce(ctx, b, log, Event{Entity: entity, EntityID: id, Operation: kind.OperationDeleted, OwnerID: owner})
+func Deleted(ctx context.Context, b *bus.Bus, log *slog.Logger, entity, id string, had access.Had) {
+	announce(ctx, b, log, Event{Entity: entity, EntityID: id, Operation: kind.OperationDeleted, Had: had})
 }
 
 func announce(ctx context.Context, b *bus.Bus, log *slog.Logger, e Event) {

@@ -178,7 +178,11 @@ func (s *Service) Delete(ctx context.Context, in DeleteInput) (string, error) {
 			return fault.New(fault.Conflict, "%d backups of the server are locked: unlock them, or delete with force.", locked)
 		}
 		u.SetDeletedAt(now()).SetKeepFiles(in.KeepFiles).SetPower(kind.PowerKill).AddGeneration(1)
-		changes.Deleted(ctx, s.Bus, s.Logger, "Server", sv.ID, sv.OwnerID)
+		readers, err := access.Readers(ctx, t.Client(), sv.ID)
+		if err != nil {
+			return err
+		}
+		changes.Deleted(ctx, s.Bus, s.Logger, ent.TypeServer, sv.ID, access.Had{OwnerID: sv.OwnerID, Readers: readers})
 		s.deliver(ctx, sv)
 		return nil
 	})

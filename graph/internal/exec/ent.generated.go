@@ -33907,6 +33907,13 @@ func unmarshalNWebhookWhereInput2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalOAlert2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAlert(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.Alert) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Alert(ctx, ec, sel, v)
+}
+
 func unmarshalOAlertMetric2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐAlertMetric(ctx context.Context, ec *executionContext, v any) (*kind.AlertMetric, error) {
 	if v == nil {
 		return nil, nil
@@ -34171,6 +34178,13 @@ func unmarshalOApiKeyWhereInput2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋ
 	}
 	res, err := unmarshalInputApiKeyWhereInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOAuditLog2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAuditLog(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.AuditLog) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _AuditLog(ctx, ec, sel, v)
 }
 
 func unmarshalOAuditLogOrder2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAuditLogOrder(ctx context.Context, ec *executionContext, v any) (*ent.AuditLogOrder, error) {
@@ -35143,6 +35157,13 @@ func unmarshalOTemplateWhereInput2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst�
 	}
 	res, err := unmarshalInputTemplateWhereInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOTransfer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐTransfer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.Transfer) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Transfer(ctx, ec, sel, v)
 }
 
 func unmarshalOTransferOrder2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐTransferOrder(ctx context.Context, ec *executionContext, v any) (*ent.TransferOrder, error) {

@@ -12,7 +12,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/model"
-	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -315,84 +314,6 @@ func _NodeAllocated_disk(ctx context.Context, ec *executionContext, field graphq
 }
 func fieldContext_NodeAllocated_disk(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("NodeAllocated", field, false, false, "Bytes")
-}
-
-func _NodeChangedEvent_operation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.NodeChangedEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_NodeChangedEvent_operation(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Operation, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v kind.Operation) graphql.Marshaler {
-			return marshalNChangeOperation2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐOperation(ctx, ec, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func fieldContext_NodeChangedEvent_operation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeChangedEvent", field, false, false, "ChangeOperation")
-}
-
-func _NodeChangedEvent_entityId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.NodeChangedEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_NodeChangedEvent_entityId(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.EntityID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return marshalNID2string(ctx, ec, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func fieldContext_NodeChangedEvent_entityId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeChangedEvent", field, false, false, "ID")
-}
-
-func _NodeChangedEvent_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.NodeChangedEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_NodeChangedEvent_node(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Node, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *ent.Node) graphql.Marshaler {
-			return marshalOHostNode2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐNode(ctx, ec, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func fieldContext_NodeChangedEvent_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "NodeChangedEvent",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_HostNode(ctx, ec, field)
-		},
-	}
-	return fc, nil
 }
 
 func _NodeLabel_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.NodeLabel) (ret graphql.Marshaler) {
@@ -1292,49 +1213,6 @@ func _NodeAllocated(ctx context.Context, ec *executionContext, sel ast.Selection
 	return out
 }
 
-var nodeChangedEventImplementors = []string{"NodeChangedEvent"}
-
-func _NodeChangedEvent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.NodeChangedEvent) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, nodeChangedEventImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("NodeChangedEvent")
-		case "operation":
-			out.Values[i] = _NodeChangedEvent_operation(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "entityId":
-			out.Values[i] = _NodeChangedEvent_entityId(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "node":
-			out.Values[i] = _NodeChangedEvent_node(ctx, ec, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	if n := len(deferred.Defers); n > 0 {
-		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
-		ec.ProcessDeferredGroup(deferred)
-	}
-
-	return out
-}
-
 var nodeLabelImplementors = []string{"NodeLabel"}
 
 func _NodeLabel(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.NodeLabel) graphql.Marshaler {
@@ -1579,14 +1457,6 @@ func marshalNNodeAllocated2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinter
 		return graphql.Null
 	}
 	return _NodeAllocated(ctx, ec, sel, v)
-}
-
-func marshalNNodeChangedEvent2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐNodeChangedEvent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.NodeChangedEvent) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "NodeChangedEvent!")
-		return graphql.Null
-	}
-	return _NodeChangedEvent(ctx, ec, sel, v)
 }
 
 func marshalNNodeLabel2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐNodeLabel(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.NodeLabel) graphql.Marshaler {

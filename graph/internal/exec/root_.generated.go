@@ -732,6 +732,251 @@ extend type Mutation {
   ): DeleteAllocationsPayload!
 }
 `, BuiltIn: false},
+	{Name: "../../../schema/changed.graphql", Input: `# Code generated from the announced entities of ent/schema. DO NOT EDIT.
+
+"A change of an alert."
+type AlertChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  alert: Alert
+}
+
+"A change of an alert rule."
+type AlertRuleChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  alertRule: AlertRule
+}
+
+"A change of an allocation."
+type AllocationChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  allocation: Allocation
+}
+
+"A change of an audit log."
+type AuditLogChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  auditLog: AuditLog
+}
+
+"A change of a backup."
+type BackupChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  backup: Backup
+}
+
+"A change of a location."
+type LocationChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  location: Location
+}
+
+"A change of a node."
+type NodeChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  node: HostNode
+}
+
+"A change of a role."
+type RoleChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  role: Role
+}
+
+"A change of a task."
+type TaskChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  task: Task
+}
+
+"A change of a server."
+type ServerChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  server: Server
+}
+
+"A change of a server access."
+type ServerAccessChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  serverAccess: ServerAccess
+}
+
+"A change of a task run."
+type TaskRunChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  taskRun: TaskRun
+}
+
+"A change of a template."
+type TemplateChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  template: Template
+}
+
+"A change of a transfer."
+type TransferChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  transfer: Transfer
+}
+
+"A change of a user."
+type UserChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  user: User
+}
+
+"A change of a webhook."
+type WebhookChangedEvent {
+  "What happened."
+  operation: ChangeOperation!
+  "What it happened to."
+  entityId: ID!
+  "It as it is now; null when it was deleted."
+  webhook: Webhook
+}
+
+extend type Subscription {
+  "Changes of one alert, or of all that the caller may see. Ends when the one is gone or out of sight."
+  alertChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): AlertChangedEvent!
+  "Changes of one alert rule, or of all that the caller may see. Ends when the one is gone or out of sight."
+  alertRuleChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): AlertRuleChangedEvent!
+  "Changes of one allocation, or of all that the caller may see. Ends when the one is gone or out of sight."
+  allocationChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): AllocationChangedEvent!
+  "New entries of the audit trail that the caller may see. Ends when the one is gone or out of sight."
+  auditLogAdded(
+    "The one to follow; all when absent."
+    id: ID
+  ): AuditLogChangedEvent!
+  "Changes of one backup, or of all that the caller may see. Ends when the one is gone or out of sight."
+  backupChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): BackupChangedEvent!
+  "Changes of one location, or of all that the caller may see. Ends when the one is gone or out of sight."
+  locationChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): LocationChangedEvent!
+  "Changes of one node, or of all that the caller may see. Ends when the one is gone or out of sight."
+  nodeChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): NodeChangedEvent!
+  "Changes of one role, or of all that the caller may see. Ends when the one is gone or out of sight."
+  roleChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): RoleChangedEvent!
+  "Changes of one task, or of all that the caller may see. Ends when the one is gone or out of sight."
+  taskChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): TaskChangedEvent!
+  "Changes of one server, or of all that the caller may see. Ends when the one is gone or out of sight."
+  serverChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): ServerChangedEvent!
+  "Changes of one server access, or of all that the caller may see. Ends when the one is gone or out of sight."
+  serverAccessChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): ServerAccessChangedEvent!
+  "Changes of one task run, or of all that the caller may see. Ends when the one is gone or out of sight."
+  taskRunChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): TaskRunChangedEvent!
+  "Changes of one template, or of all that the caller may see. Ends when the one is gone or out of sight."
+  templateChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): TemplateChangedEvent!
+  "Changes of one transfer, or of all that the caller may see. Ends when the one is gone or out of sight."
+  transferChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): TransferChangedEvent!
+  "Changes of one user, or of all that the caller may see. Ends when the one is gone or out of sight."
+  userChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): UserChangedEvent!
+  "Changes of one webhook, or of all that the caller may see. Ends when the one is gone or out of sight."
+  webhookChanged(
+    "The one to follow; all when absent."
+    id: ID
+  ): WebhookChangedEvent!
+}
+`, BuiltIn: false},
 	{Name: "../../../schema/console.graphql", Input: `"Where a console line comes from."
 enum ConsoleStream {
   "The program's standard output."
@@ -11047,22 +11292,7 @@ extend type Mutation {
   ): CreateEnrolmentTokenPayload!
 }
 
-"A change of a node."
-type NodeChangedEvent {
-  "What happened."
-  operation: ChangeOperation!
-  "The node that it happened to."
-  entityId: ID!
-  "The node as it is now; null when it was deleted."
-  node: HostNode
-}
-
 extend type Subscription {
-  "Changes of one node, or of every node that the caller may see. Needs node.read."
-  nodeChanged(
-    "The node; all when absent."
-    id: ID
-  ): NodeChangedEvent!
   "What a node uses, once a second while it is online. Needs node.read."
   nodeStats(
     "The node."
@@ -11451,16 +11681,6 @@ type ServerStateChange {
   reason: String!
 }
 
-"A change of a server."
-type ServerChangedEvent {
-  "What happened."
-  operation: ChangeOperation!
-  "The server that it happened to."
-  entityId: ID!
-  "The server as it is now; null when it was deleted."
-  server: Server
-}
-
 extend type Subscription {
   "Changes of one server's state. Needs server.read there."
   serverStateChanged(
@@ -11472,11 +11692,6 @@ extend type Subscription {
     "The server."
     serverId: ID!
   ): ServerStats!
-  "Changes of one server, or of every server that the caller may see. Needs server.read there."
-  serverChanged(
-    "The server; all when absent."
-    id: ID
-  ): ServerChangedEvent!
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/template.graphql", Input: `extend type Query {
@@ -12019,6 +12234,18 @@ func childFields_Alert(ctx context.Context, ec *executionContext, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type Alert", field.Name)
 }
 
+func childFields_AlertChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_AlertChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_AlertChangedEvent_entityId(ctx, ec, field)
+	case "alert":
+		return fieldContext_AlertChangedEvent_alert(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertChangedEvent", field.Name)
+}
+
 func childFields_AlertConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -12079,6 +12306,18 @@ func childFields_AlertRule(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type AlertRule", field.Name)
 }
 
+func childFields_AlertRuleChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_AlertRuleChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_AlertRuleChangedEvent_entityId(ctx, ec, field)
+	case "alertRule":
+		return fieldContext_AlertRuleChangedEvent_alertRule(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertRuleChangedEvent", field.Name)
+}
+
 func childFields_AlertRuleConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -12125,6 +12364,18 @@ func childFields_Allocation(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_Allocation_server(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Allocation", field.Name)
+}
+
+func childFields_AllocationChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_AllocationChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_AllocationChangedEvent_entityId(ctx, ec, field)
+	case "allocation":
+		return fieldContext_AllocationChangedEvent_allocation(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AllocationChangedEvent", field.Name)
 }
 
 func childFields_AllocationConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12231,6 +12482,18 @@ func childFields_AuditLog(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type AuditLog", field.Name)
 }
 
+func childFields_AuditLogChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_AuditLogChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_AuditLogChangedEvent_entityId(ctx, ec, field)
+	case "auditLog":
+		return fieldContext_AuditLogChangedEvent_auditLog(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditLogChangedEvent", field.Name)
+}
+
 func childFields_AuditLogConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -12295,6 +12558,18 @@ func childFields_Backup(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Backup_taskRun(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Backup", field.Name)
+}
+
+func childFields_BackupChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_BackupChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_BackupChangedEvent_entityId(ctx, ec, field)
+	case "backup":
+		return fieldContext_BackupChangedEvent_backup(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BackupChangedEvent", field.Name)
 }
 
 func childFields_BackupConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12787,6 +13062,18 @@ func childFields_Location(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Location", field.Name)
 }
 
+func childFields_LocationChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_LocationChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_LocationChangedEvent_entityId(ctx, ec, field)
+	case "location":
+		return fieldContext_LocationChangedEvent_location(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LocationChangedEvent", field.Name)
+}
+
 func childFields_LocationConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -13009,6 +13296,18 @@ func childFields_Role(ctx context.Context, ec *executionContext, field graphql.C
 	return nil, fmt.Errorf("no field named %q was found under type Role", field.Name)
 }
 
+func childFields_RoleChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_RoleChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_RoleChangedEvent_entityId(ctx, ec, field)
+	case "role":
+		return fieldContext_RoleChangedEvent_role(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoleChangedEvent", field.Name)
+}
+
 func childFields_RoleConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -13145,6 +13444,18 @@ func childFields_ServerAccess(ctx context.Context, ec *executionContext, field g
 		return fieldContext_ServerAccess_server(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServerAccess", field.Name)
+}
+
+func childFields_ServerAccessChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_ServerAccessChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_ServerAccessChangedEvent_entityId(ctx, ec, field)
+	case "serverAccess":
+		return fieldContext_ServerAccessChangedEvent_serverAccess(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServerAccessChangedEvent", field.Name)
 }
 
 func childFields_ServerAccessConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13445,6 +13756,18 @@ func childFields_Task(ctx context.Context, ec *executionContext, field graphql.C
 	return nil, fmt.Errorf("no field named %q was found under type Task", field.Name)
 }
 
+func childFields_TaskChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_TaskChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_TaskChangedEvent_entityId(ctx, ec, field)
+	case "task":
+		return fieldContext_TaskChangedEvent_task(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskChangedEvent", field.Name)
+}
+
 func childFields_TaskConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -13491,6 +13814,18 @@ func childFields_TaskRun(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_TaskRun_task(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TaskRun", field.Name)
+}
+
+func childFields_TaskRunChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_TaskRunChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_TaskRunChangedEvent_entityId(ctx, ec, field)
+	case "taskRun":
+		return fieldContext_TaskRunChangedEvent_taskRun(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaskRunChangedEvent", field.Name)
 }
 
 func childFields_TaskRunConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13613,6 +13948,18 @@ func childFields_Template(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Template", field.Name)
 }
 
+func childFields_TemplateChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_TemplateChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_TemplateChangedEvent_entityId(ctx, ec, field)
+	case "template":
+		return fieldContext_TemplateChangedEvent_template(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TemplateChangedEvent", field.Name)
+}
+
 func childFields_TemplateConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -13703,6 +14050,18 @@ func childFields_Transfer(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_Transfer_requestedBy(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Transfer", field.Name)
+}
+
+func childFields_TransferChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_TransferChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_TransferChangedEvent_entityId(ctx, ec, field)
+	case "transfer":
+		return fieldContext_TransferChangedEvent_transfer(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferChangedEvent", field.Name)
 }
 
 func childFields_TransferConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13847,6 +14206,18 @@ func childFields_User(ctx context.Context, ec *executionContext, field graphql.C
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
 
+func childFields_UserChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_UserChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_UserChangedEvent_entityId(ctx, ec, field)
+	case "user":
+		return fieldContext_UserChangedEvent_user(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserChangedEvent", field.Name)
+}
+
 func childFields_UserConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -13913,6 +14284,18 @@ func childFields_Webhook(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Webhook_deliveries(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Webhook", field.Name)
+}
+
+func childFields_WebhookChangedEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return fieldContext_WebhookChangedEvent_operation(ctx, ec, field)
+	case "entityId":
+		return fieldContext_WebhookChangedEvent_entityId(ctx, ec, field)
+	case "webhook":
+		return fieldContext_WebhookChangedEvent_webhook(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookChangedEvent", field.Name)
 }
 
 func childFields_WebhookConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -229,84 +229,6 @@ func fieldContext_RestartServerPayload_server(_ context.Context, ec *executionCo
 	return fc, nil
 }
 
-func _ServerChangedEvent_operation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ServerChangedEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_ServerChangedEvent_operation(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Operation, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v kind.Operation) graphql.Marshaler {
-			return marshalNChangeOperation2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐOperation(ctx, ec, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func fieldContext_ServerChangedEvent_operation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ServerChangedEvent", field, false, false, "ChangeOperation")
-}
-
-func _ServerChangedEvent_entityId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ServerChangedEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_ServerChangedEvent_entityId(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.EntityID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return marshalNID2string(ctx, ec, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func fieldContext_ServerChangedEvent_entityId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ServerChangedEvent", field, false, false, "ID")
-}
-
-func _ServerChangedEvent_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ServerChangedEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_ServerChangedEvent_server(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Server, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *ent.Server) graphql.Marshaler {
-			return marshalOServer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐServer(ctx, ec, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func fieldContext_ServerChangedEvent_server(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "ServerChangedEvent",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_Server(ctx, ec, field)
-		},
-	}
-	return fc, nil
-}
-
 func _ServerStateChange_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.StateChange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1587,49 +1509,6 @@ func _RestartServerPayload(ctx context.Context, ec *executionContext, sel ast.Se
 	return out
 }
 
-var serverChangedEventImplementors = []string{"ServerChangedEvent"}
-
-func _ServerChangedEvent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ServerChangedEvent) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, serverChangedEventImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("ServerChangedEvent")
-		case "operation":
-			out.Values[i] = _ServerChangedEvent_operation(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "entityId":
-			out.Values[i] = _ServerChangedEvent_entityId(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "server":
-			out.Values[i] = _ServerChangedEvent_server(ctx, ec, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	if n := len(deferred.Defers); n > 0 {
-		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
-		ec.ProcessDeferredGroup(deferred)
-	}
-
-	return out
-}
-
 var serverStateChangeImplementors = []string{"ServerStateChange"}
 
 func _ServerStateChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *servers.StateChange) graphql.Marshaler {
@@ -1958,14 +1837,6 @@ func marshalNRestartServerPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst�
 		return graphql.Null
 	}
 	return _RestartServerPayload(ctx, ec, sel, v)
-}
-
-func marshalNServerChangedEvent2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐServerChangedEvent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ServerChangedEvent) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "ServerChangedEvent!")
-		return graphql.Null
-	}
-	return _ServerChangedEvent(ctx, ec, sel, v)
 }
 
 func marshalNServerStateChange2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐStateChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *servers.StateChange) graphql.Marshaler {
