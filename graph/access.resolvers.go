@@ -8,6 +8,9 @@ package graph
 import (
 	"context"
 
+	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/invite"
+	"github.com/catalyst-panel/catalyst/ent/serveraccess"
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
 )
@@ -58,4 +61,14 @@ func (r *mutationResolver) TransferServerOwnership(ctx context.Context, input ac
 		return nil, err
 	}
 	return &model.TransferServerOwnershipPayload{Server: row}, nil
+}
+
+func (r *queryResolver) ServerAccess(ctx context.Context, id string) (*ent.ServerAccess, error) {
+	q, err := r.r.Client.ServerAccess.Query().Where(serveraccess.ID(id)).CollectFields(ctx, "ServerAccess", "Node")
+	return single(ctx, "server access", q, err)
+}
+
+func (r *queryResolver) Invite(ctx context.Context, id string) (*ent.Invite, error) {
+	q, err := r.r.Client.Invite.Query().Where(invite.ID(id)).CollectFields(ctx, "Invite", "Node")
+	return single(ctx, "invitation", q, err)
 }

@@ -9,6 +9,9 @@ import (
 	"context"
 
 	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/apikey"
+	"github.com/catalyst-panel/catalyst/ent/session"
+	"github.com/catalyst-panel/catalyst/ent/sshkey"
 	"github.com/catalyst-panel/catalyst/ent/user"
 	"github.com/catalyst-panel/catalyst/graph/internal/exec"
 	"github.com/catalyst-panel/catalyst/graph/model"
@@ -102,6 +105,21 @@ func (r *queryResolver) Viewer(ctx context.Context) (*ent.User, error) {
 		return nil, fault.New(fault.Unauthenticated, "Sign in first: send an access token or an API key.")
 	}
 	return single(ctx, "user", r.r.Client.User.Query().Where(user.ID(v.UserID)), nil)
+}
+
+func (r *queryResolver) APIKey(ctx context.Context, id string) (*ent.ApiKey, error) {
+	q, err := r.r.Client.ApiKey.Query().Where(apikey.ID(id)).CollectFields(ctx, "ApiKey", "Node")
+	return single(ctx, "API key", q, err)
+}
+
+func (r *queryResolver) SSHKey(ctx context.Context, id string) (*ent.SshKey, error) {
+	q, err := r.r.Client.SshKey.Query().Where(sshkey.ID(id)).CollectFields(ctx, "SshKey", "Node")
+	return single(ctx, "SSH key", q, err)
+}
+
+func (r *queryResolver) Session(ctx context.Context, id string) (*ent.Session, error) {
+	q, err := r.r.Client.Session.Query().Where(session.ID(id)).CollectFields(ctx, "Session", "Node")
+	return single(ctx, "session", q, err)
 }
 
 func (r *viewerResolver) User(ctx context.Context, obj *ent.User) (*ent.User, error) {

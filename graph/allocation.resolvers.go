@@ -30,6 +30,30 @@ func (r *mutationResolver) DeleteAllocations(ctx context.Context, input model.De
 	return &model.DeleteAllocationsPayload{DeletedIds: ids}, nil
 }
 
+func (r *mutationResolver) AssignAllocation(ctx context.Context, input model.AssignAllocationInput) (*model.AssignAllocationPayload, error) {
+	row, err := r.r.Servers.Assign(ctx, input.ServerID, input.AllocationID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.AssignAllocationPayload{Allocation: row}, nil
+}
+
+func (r *mutationResolver) UnassignAllocation(ctx context.Context, input model.UnassignAllocationInput) (*model.UnassignAllocationPayload, error) {
+	row, err := r.r.Servers.Unassign(ctx, input.AllocationID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UnassignAllocationPayload{Allocation: row}, nil
+}
+
+func (r *mutationResolver) SetPrimaryAllocation(ctx context.Context, input model.SetPrimaryAllocationInput) (*model.SetPrimaryAllocationPayload, error) {
+	row, err := r.r.Servers.SetPrimary(ctx, input.AllocationID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.SetPrimaryAllocationPayload{Allocation: row}, nil
+}
+
 func (r *queryResolver) Allocation(ctx context.Context, id string) (*ent.Allocation, error) {
 	q, err := r.r.Client.Allocation.Query().Where(allocation.ID(id)).CollectFields(ctx, "Allocation", "Node")
 	return single(ctx, "allocation", q, err)

@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/enrolmenttoken"
 	"github.com/catalyst-panel/catalyst/ent/node"
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/graph/stream"
@@ -79,6 +80,11 @@ func (r *mutationResolver) CreateEnrolmentToken(ctx context.Context, input model
 func (r *queryResolver) HostNode(ctx context.Context, id string) (*ent.Node, error) {
 	q, err := r.r.Client.Node.Query().Where(node.ID(id)).CollectFields(ctx, "HostNode", "Node")
 	return single(ctx, "node", q, err)
+}
+
+func (r *queryResolver) EnrolmentToken(ctx context.Context, id string) (*ent.EnrolmentToken, error) {
+	q, err := r.r.Client.EnrolmentToken.Query().Where(enrolmenttoken.ID(id)).CollectFields(ctx, "EnrolmentToken", "Node")
+	return single(ctx, "enrolment token", q, err)
 }
 
 func (r *subscriptionResolver) NodeStats(ctx context.Context, nodeID string) (<-chan *metrics.NodeUsage, error) {

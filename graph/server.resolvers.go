@@ -86,6 +86,30 @@ func (r *mutationResolver) ResetCrashCount(ctx context.Context, input model.Rese
 	return &model.ResetCrashCountPayload{Server: row}, nil
 }
 
+func (r *mutationResolver) SuspendServer(ctx context.Context, input model.SuspendServerInput) (*model.SuspendServerPayload, error) {
+	row, err := r.r.Servers.Suspend(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.SuspendServerPayload{Server: row}, nil
+}
+
+func (r *mutationResolver) UnsuspendServer(ctx context.Context, input model.UnsuspendServerInput) (*model.UnsuspendServerPayload, error) {
+	row, err := r.r.Servers.Unsuspend(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UnsuspendServerPayload{Server: row}, nil
+}
+
+func (r *mutationResolver) CloneServer(ctx context.Context, input servers.CloneInput) (*model.CloneServerPayload, error) {
+	row, err := r.r.Servers.Clone(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CloneServerPayload{Server: row}, nil
+}
+
 func (r *queryResolver) Server(ctx context.Context, id string) (*ent.Server, error) {
 	q, err := r.r.Client.Server.Query().Where(server.ID(id)).CollectFields(ctx, "Server", "Node")
 	return single(ctx, "server", q, err)

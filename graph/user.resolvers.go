@@ -66,6 +66,17 @@ func (r *mutationResolver) UnsuspendUser(ctx context.Context, input model.Unsusp
 	return &model.UnsuspendUserPayload{User: row}, nil
 }
 
+func (r *mutationResolver) CreatePasswordReset(ctx context.Context, input model.CreatePasswordResetInput) (*accounts.PasswordReset, error) {
+	return r.r.Accounts.CreatePasswordReset(ctx, input.UserID)
+}
+
+func (r *mutationResolver) ResetPassword(ctx context.Context, input model.ResetPasswordInput) (*model.ResetPasswordPayload, error) {
+	if _, err := r.r.Accounts.RedeemPasswordReset(ctx, input.Token, input.NewPassword); err != nil {
+		return nil, err
+	}
+	return &model.ResetPasswordPayload{Ok: true}, nil
+}
+
 func (r *queryResolver) User(ctx context.Context, id string) (*ent.User, error) {
 	q, err := r.r.Client.User.Query().Where(user.ID(id)).CollectFields(ctx, "User", "Node")
 	return single(ctx, "user", q, err)

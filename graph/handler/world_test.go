@@ -96,7 +96,7 @@ func worldOn(t *testing.T, s *store.Store, change func(*handler.Config)) *world 
 	c := handler.Config{
 		Schema: graph.NewSchema(graph.Config{
 			Client: s.Client, Accounts: w.accounts, Nodes: hosts, Console: w.console, Metrics: measured, Streams: streams,
-			Changes: &changes.Feed{Client: s.Client, Bus: b, Accounts: w.accounts},
+			Changes:   &changes.Feed{Client: s.Client, Bus: b, Accounts: w.accounts},
 			Templates: templates.New(templates.Config{Client: s.Client, Logger: log}),
 			Servers: servers.New(servers.Config{
 				Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Logger: log,

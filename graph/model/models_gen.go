@@ -59,6 +59,20 @@ type AllocationChangedEvent struct {
 	Allocation *ent.Allocation `json:"allocation,omitempty"`
 }
 
+// What assignAllocation needs.
+type AssignAllocationInput struct {
+	// The allocation; a free one of the server's node.
+	AllocationID string `json:"allocationId"`
+	// The server.
+	ServerID string `json:"serverId"`
+}
+
+// Answer of assignAllocation.
+type AssignAllocationPayload struct {
+	// The allocation.
+	Allocation *ent.Allocation `json:"allocation"`
+}
+
 // A change of an audit log.
 type AuditLogChangedEvent struct {
 	// What happened.
@@ -83,6 +97,12 @@ type BackupChangedEvent struct {
 type ChangePasswordPayload struct {
 	// The account.
 	User *ent.User `json:"user"`
+}
+
+// Answer of cloneServer.
+type CloneServerPayload struct {
+	// The new server.
+	Server *ent.Server `json:"server"`
 }
 
 // A page of console lines.
@@ -159,6 +179,12 @@ type CreateNodePayload struct {
 	Node *ent.Node `json:"node"`
 	// How its agent gets in.
 	Enrolment *nodes.Enrolment `json:"enrolment"`
+}
+
+// What createPasswordReset needs.
+type CreatePasswordResetInput struct {
+	// The account whose password was forgotten.
+	UserID string `json:"userId"`
 }
 
 // Answer of createRole.
@@ -397,6 +423,20 @@ type ResetCrashCountPayload struct {
 	Server *ent.Server `json:"server"`
 }
 
+// What resetPassword needs.
+type ResetPasswordInput struct {
+	// The token that createPasswordReset made.
+	Token string `json:"token"`
+	// The new password, 8 to 72 bytes.
+	NewPassword string `json:"newPassword"`
+}
+
+// Answer of resetPassword.
+type ResetPasswordPayload struct {
+	// Whether the new password is set. Sign in with it.
+	Ok bool `json:"ok"`
+}
+
 // What restartServer needs.
 type RestartServerInput struct {
 	// The server.
@@ -479,6 +519,18 @@ type ServerChangedEvent struct {
 	Server *ent.Server `json:"server,omitempty"`
 }
 
+// What setPrimaryAllocation needs.
+type SetPrimaryAllocationInput struct {
+	// The allocation; one of a server's.
+	AllocationID string `json:"allocationId"`
+}
+
+// Answer of setPrimaryAllocation.
+type SetPrimaryAllocationPayload struct {
+	// The allocation.
+	Allocation *ent.Allocation `json:"allocation"`
+}
+
 // What setUserRoles needs.
 type SetUserRolesInput struct {
 	// The account.
@@ -519,6 +571,18 @@ type StopServerPayload struct {
 
 // Everything that is sent as it happens. Each event checks the caller's rights again; a subscription ends within a second of their loss.
 type Subscription struct {
+}
+
+// What suspendServer needs.
+type SuspendServerInput struct {
+	// The server.
+	ID string `json:"id"`
+}
+
+// Answer of suspendServer.
+type SuspendServerPayload struct {
+	// The server.
+	Server *ent.Server `json:"server"`
 }
 
 // What suspendUser needs.
@@ -575,6 +639,30 @@ type TransferChangedEvent struct {
 
 // Answer of transferServerOwnership.
 type TransferServerOwnershipPayload struct {
+	// The server.
+	Server *ent.Server `json:"server"`
+}
+
+// What unassignAllocation needs.
+type UnassignAllocationInput struct {
+	// The allocation; the primary one only when it is the server's last.
+	AllocationID string `json:"allocationId"`
+}
+
+// Answer of unassignAllocation.
+type UnassignAllocationPayload struct {
+	// The allocation.
+	Allocation *ent.Allocation `json:"allocation"`
+}
+
+// What unsuspendServer needs.
+type UnsuspendServerInput struct {
+	// The server.
+	ID string `json:"id"`
+}
+
+// Answer of unsuspendServer.
+type UnsuspendServerPayload struct {
 	// The server.
 	Server *ent.Server `json:"server"`
 }

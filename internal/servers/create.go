@@ -10,11 +10,11 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/template"
 	"github.com/catalyst-panel/catalyst/ent/user"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/templates"
-	"github.com/catalyst-panel/catalyst/internal/tx"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
@@ -41,15 +41,21 @@ type CreateInput struct {
 // and the network modes HOST and CUSTOM. It fails with BAD_USER_INPUT naming the field, with CONFLICT when there is no
 // room or no free port, and with NODE_OFFLINE; then nothing was made.
 func (s *Service) Create(ctx context.Context, in CreateInput) (*ent.Server, error) {
+	e := deed("server.create", "")
 	if err := access.Check(ctx, s.Client, access.ServerCreate, access.Anywhere); err != nil {
-		return nil, err
+		return nil, s.trail.Refused(ctx, e, err)
 	}
 	plan, err := s.plan(ctx, in)
 	if err != nil {
 		return nil, err
 	}
+	return s.make(ctx, e, in, plan)
+}
+
+// make stores a planned server on the node that it is for.
+func (s *Service) make(ctx context.Context, e audit.Entry, in CreateInput, plan *plan) (*ent.Server, error) {
 	var made *ent.Server
-	err = tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
 		home, err := s.home(ctx, t, in, plan)
 		if err != nil {
 			return err
@@ -66,6 +72,8 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (*ent.Server, erro
 			return err
 		}
 		s.deliver(ctx, sv)
+		e.TargetID, e.ServerID = sv.ID, sv.ID
+		e.Details = map[string]any{"name": sv.Name, "node": home.ID, "template": plan.template.ID}
 		made = sv.Unwrap()
 		return nil
 	})
@@ -81,6 +89,8 @@ type plan struct {
 	cpu                int
 	environment        map[string]string
 	crashPolicy        kind.CrashPolicy
+	// maxRestarts and window limit restarts after crashes; nil takes the defaults.
+	maxRestarts, window *int
 }
 
 // plan checks the input and fills it up from the template.
@@ -173,7 +183,8 @@ func (p *plan) create(t *ent.Tx, in CreateInput) *ent.ServerCreate {
 	return t.Server.Create().
 		SetName(strings.TrimSpace(in.Name)).SetNillableDescription(in.Description).SetTemplateID(p.template.ID).SetOwnerID(p.ownerID).
 		SetImage(p.image).SetMemory(p.memory).SetDisk(p.disk).SetSwap(p.swap).SetCPU(p.cpu).
-		SetEnvironment(p.environment).SetCrashPolicy(p.crashPolicy).SetNillableNetwork(in.Network).SetStateChangedAt(now())
+		SetEnvironment(p.environment).SetCrashPolicy(p.crashPolicy).
+		SetNillableCrashMaxRestarts(p.maxRestarts).SetNillableCrashWindow(p.window).SetNillableNetwork(in.Network).SetStateChangedAt(now())
 }
 
 // networkMode is the one that is wanted; programs without containers have the node's network.

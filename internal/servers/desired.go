@@ -66,8 +66,14 @@ func (s *Service) Removed(ctx context.Context, nodeID, serverID string) error {
 	ctx = viewer.System(ctx, s.Logger, "a node has removed a server")
 	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
 		owned := allocation.HasServerWith(server.ID(serverID), server.NodeID(nodeID), server.DeletedAtNotNil())
-		if err := t.Allocation.Update().Where(owned).ClearServerID().SetPrimary(false).Exec(ctx); err != nil {
-			return fmt.Errorf("free allocations: %w", err)
+		ids, err := t.Allocation.Query().Where(owned).IDs(ctx)
+		if err != nil {
+			return fmt.Errorf("find the server's allocations: %w", err)
+		}
+		for _, id := range ids { // one by one, since each change is announced
+			if err := t.Allocation.UpdateOneID(id).ClearServerID().SetPrimary(false).Exec(ctx); err != nil {
+				return fmt.Errorf("free allocation: %w", err)
+			}
 		}
 		gone, err := t.Server.Delete().Where(server.ID(serverID), server.NodeID(nodeID), server.DeletedAtNotNil()).Exec(ctx)
 		if err != nil {

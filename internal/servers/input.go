@@ -26,7 +26,7 @@ const (
 // SendCommand writes one line to a server's standard input; it appears in the console as an INPUT line. It needs
 // console.write and fails with CONFLICT when the server does not run.
 func (s *Service) SendCommand(ctx context.Context, id, command string) (*ent.Server, error) {
-	if err := access.Check(ctx, s.Client, access.ConsoleWrite, access.On(id)); err != nil {
+	if err := s.may(ctx, deed("server.command", id), access.ConsoleWrite); err != nil {
 		return nil, err
 	}
 	switch {

@@ -55,7 +55,7 @@ func (s *Service) observe(ctx context.Context, nodeID string, o *protocol.Observ
 			slog.String("node_id", nodeID), slog.String("server_id", o.GetServerId()))
 		return nil
 	}
-	_, err = s.change(ctx, o.GetServerId(), func(ctx context.Context, _ *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
+	_, err = s.change(ctx, deed("", o.GetServerId()), func(ctx context.Context, _ *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
 		if o.GetGeneration() != uint64(sv.Generation) || s.outdated(o) {
 			return errStale
 		}

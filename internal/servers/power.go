@@ -13,6 +13,7 @@ import (
 
 // verb is one power action: what it needs and what it makes of a server.
 type verb struct {
+	action     string
 	permission access.Permission
 	// decide returns the state that the server enters at once, or why it may not.
 	decide func(sv *ent.Server) (kind.ServerState, error)
@@ -25,7 +26,7 @@ type verb struct {
 // The power actions.
 var (
 	start = verb{
-		permission: access.ServerStart, power: kind.PowerRun, starts: true, reason: "asked to start",
+		action: "server.start", permission: access.ServerStart, power: kind.PowerRun, starts: true, reason: "asked to start",
 		decide: func(sv *ent.Server) (kind.ServerState, error) {
 			switch sv.State {
 			case kind.ServerStateStarting, kind.ServerStateRunning:
@@ -39,7 +40,7 @@ var (
 		},
 	}
 	stop = verb{
-		permission: access.ServerStop, power: kind.PowerStop, reason: "asked to stop",
+		action: "server.stop", permission: access.ServerStop, power: kind.PowerStop, reason: "asked to stop",
 		decide: func(sv *ent.Server) (kind.ServerState, error) {
 			switch sv.State {
 			case kind.ServerStateStarting, kind.ServerStateRunning, kind.ServerStateStopping:
@@ -54,7 +55,7 @@ var (
 		},
 	}
 	restart = verb{
-		permission: access.ServerRestart, power: kind.PowerRun, starts: true, reason: "asked to restart",
+		action: "server.restart", permission: access.ServerRestart, power: kind.PowerRun, starts: true, reason: "asked to restart",
 		decide: func(sv *ent.Server) (kind.ServerState, error) {
 			if sv.State.Alive() {
 				return kind.ServerStateStopping, startable(sv)
@@ -63,7 +64,7 @@ var (
 		},
 	}
 	kill = verb{
-		permission: access.ServerKill, power: kind.PowerKill, reason: "asked to stop at once",
+		action: "server.kill", permission: access.ServerKill, power: kind.PowerKill, reason: "asked to stop at once",
 		decide: func(sv *ent.Server) (kind.ServerState, error) {
 			switch sv.State {
 			case kind.ServerStateStopped:
@@ -101,10 +102,11 @@ func (s *Service) Kill(ctx context.Context, id string) (*ent.Server, error) {
 
 // do carries out a power action: the wish is stored, the state changes, the node is told.
 func (s *Service) do(ctx context.Context, id string, v verb) (*ent.Server, error) {
-	if err := access.Check(ctx, s.Client, v.permission, access.On(id)); err != nil {
+	e := deed(v.action, id)
+	if err := s.may(ctx, e, v.permission); err != nil {
 		return nil, err
 	}
-	return s.change(ctx, id, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
+	return s.change(ctx, e, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
 		to, err := v.decide(sv)
 		if err != nil {
 			return err

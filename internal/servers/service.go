@@ -11,6 +11,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -61,10 +62,13 @@ type Service struct {
 	order [256]sync.Mutex
 	// reported is the node's time of the last report of each server (string to int64).
 	reported sync.Map
+	trail    audit.Trail
 }
 
 // New returns the service.
-func New(cfg Config) *Service { return &Service{Config: cfg} }
+func New(cfg Config) *Service {
+	return &Service{Config: cfg, trail: audit.Trail{Client: cfg.Client, Logger: cfg.Logger}}
+}
 
 // StateChange is one step in a server's life.
 type StateChange struct {
@@ -92,12 +96,29 @@ func (s *Service) alone(id string) (unlock func()) {
 	return m.Unlock
 }
 
-// change runs fn on a locked server within a unit of work and stores what it wrote into the update. The caller's right
-// was checked before.
-func (s *Service) change(ctx context.Context, id string, fn func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error) (*ent.Server, error) {
+// deed is the audit entry of an action on a server. Without an action nothing is recorded.
+func deed(action, id string) audit.Entry {
+	return audit.Entry{Action: action, TargetType: ent.TypeServer, TargetID: id, ServerID: id}
+}
+
+// may checks the caller's right to do something to a server; a refusal goes into the audit trail.
+func (s *Service) may(ctx context.Context, e audit.Entry, p access.Permission) error {
+	if err := access.Check(ctx, s.Client, p, access.On(e.TargetID)); err != nil {
+		return s.trail.Refused(ctx, e, err)
+	}
+	if !kind.ValidID(kind.PrefixServer, e.TargetID) { // something else that the caller may see
+		return fault.Missing("server")
+	}
+	return nil
+}
+
+// change runs fn on a locked server within a unit of work, stores what it wrote into the update, and records the deed.
+// The caller's right was checked before.
+func (s *Service) change(ctx context.Context, e audit.Entry, fn func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error) (*ent.Server, error) {
+	id := e.TargetID
 	defer s.alone(id)()
 	var changed *ent.Server
-	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
 		// A write is the lock that both dialects know.
 		held, err := t.Server.Update().Where(server.ID(id), server.DeletedAtIsNil()).SetUpdatedAt(now()).Save(ctx)
 		if err != nil {
@@ -113,6 +134,9 @@ func (s *Service) change(ctx context.Context, id string, fn func(ctx context.Con
 		u := t.Server.UpdateOneID(id)
 		if err := fn(ctx, t, sv, u); err != nil {
 			return err
+		}
+		if e.Action == actionUpdate {
+			e.Details = map[string]any{"changed": u.Mutation().Fields()}
 		}
 		saved, err := u.Save(ctx)
 		if err != nil {

@@ -6,15 +6,16 @@ import (
 	"strings"
 
 	"github.com/catalyst-panel/catalyst/ent"
-	"github.com/catalyst-panel/catalyst/ent/backup"
 	"github.com/catalyst-panel/catalyst/internal/access"
-	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/templates"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
+
+// actionUpdate is Update's in the audit trail, where it names the fields that changed.
+const actionUpdate = "server.update"
 
 // UpdateInput changes a server; nil leaves a field as it is. Environment names only the variables to change.
 type UpdateInput struct {
@@ -32,7 +33,8 @@ type UpdateInput struct {
 // Update changes a server. It needs server.update. What the program itself is given (image, limits, environment) is
 // applied by its next start, and the server's pendingRestart says so until then.
 func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Server, error) {
-	if err := access.Check(ctx, s.Client, access.ServerUpdate, access.On(in.ID)); err != nil {
+	e := deed(actionUpdate, in.ID)
+	if err := s.may(ctx, e, access.ServerUpdate); err != nil {
 		return nil, err
 	}
 	if in.Name != nil {
@@ -50,7 +52,7 @@ func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Server, erro
 	if err := checkLimits(limits{in.Memory, in.Disk, in.Swap, in.CPU}, infrastructure); err != nil {
 		return nil, err
 	}
-	return s.change(ctx, in.ID, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
+	return s.change(ctx, e, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
 		sys := viewer.System(ctx, nil, "change a server")
 		tmpl, err := t.Template.Get(sys, sv.TemplateID)
 		if err != nil {
@@ -136,7 +138,8 @@ func (s *Service) Environment(ctx context.Context, sv *ent.Server) ([]kind.EnvVa
 
 // ResetCrashCount forgets a server's crashes, so that its crash policy begins anew. It needs server.update.
 func (s *Service) ResetCrashCount(ctx context.Context, id string) (*ent.Server, error) {
-	if err := access.Check(ctx, s.Client, access.ServerUpdate, access.On(id)); err != nil {
+	e := deed("server.reset_crash_count", id)
+	if err := s.may(ctx, e, access.ServerUpdate); err != nil {
 		return nil, err
 	}
 	sv, err := s.Client.Server.Get(viewer.System(ctx, nil, "find the node of a server"), id)
@@ -147,47 +150,8 @@ func (s *Service) ResetCrashCount(ctx context.Context, id string) (*ent.Server, 
 	if err := s.forgetCrashes(ctx, sv); err != nil {
 		return nil, err
 	}
-	return s.change(ctx, id, func(_ context.Context, _ *ent.Tx, _ *ent.Server, u *ent.ServerUpdateOne) error {
+	return s.change(ctx, e, func(_ context.Context, _ *ent.Tx, _ *ent.Server, u *ent.ServerUpdateOne) error {
 		u.SetCrashCount(0)
 		return nil
 	})
-}
-
-// DeleteInput says how a server is deleted.
-type DeleteInput struct {
-	ID string
-	// Force deletes locked backups as well.
-	Force bool
-	// KeepFiles leaves the server's files on the node.
-	KeepFiles bool
-}
-
-// Delete deletes a server: it is gone for everybody at once, and its program, files and allocations go when its node
-// has carried it out, which an offline node does when it returns. It needs server.delete and fails with CONFLICT while
-// a backup is locked, unless forced.
-func (s *Service) Delete(ctx context.Context, in DeleteInput) (string, error) {
-	if err := access.Check(ctx, s.Client, access.ServerDelete, access.On(in.ID)); err != nil {
-		return "", err
-	}
-	_, err := s.change(ctx, in.ID, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
-		locked, err := t.Backup.Query().Where(backup.ServerID(sv.ID), backup.Locked(true)).Count(viewer.System(ctx, nil, "count locked backups"))
-		if err != nil {
-			return fmt.Errorf("count locked backups: %w", err)
-		}
-		if locked > 0 && !in.Force {
-			return fault.New(fault.Conflict, "%d backups of the server are locked: unlock them, or delete with force.", locked)
-		}
-		u.SetDeletedAt(now()).SetKeepFiles(in.KeepFiles).SetPower(kind.PowerKill).AddGeneration(1)
-		readers, err := access.Readers(ctx, t.Client(), sv.ID)
-		if err != nil {
-			return err
-		}
-		changes.Deleted(ctx, s.Bus, s.Logger, ent.TypeServer, sv.ID, access.Had{OwnerID: sv.OwnerID, Readers: readers})
-		s.deliver(ctx, sv)
-		return nil
-	})
-	if err != nil {
-		return "", err
-	}
-	return in.ID, nil
 }

@@ -25,6 +25,38 @@ import (
 
 // region    **************************** field.gotpl *****************************
 
+func _AssignAllocationPayload_allocation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AssignAllocationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AssignAllocationPayload_allocation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Allocation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Allocation) graphql.Marshaler {
+			return marshalNAllocation2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAllocation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AssignAllocationPayload_allocation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AssignAllocationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Allocation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _CreateAllocationsPayload_allocations(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateAllocationsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -80,9 +112,122 @@ func fieldContext_DeleteAllocationsPayload_deletedIds(_ context.Context, ec *exe
 	return graphql.NewScalarFieldContext("DeleteAllocationsPayload", field, false, false, "ID")
 }
 
+func _SetPrimaryAllocationPayload_allocation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetPrimaryAllocationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SetPrimaryAllocationPayload_allocation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Allocation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Allocation) graphql.Marshaler {
+			return marshalNAllocation2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAllocation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SetPrimaryAllocationPayload_allocation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetPrimaryAllocationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Allocation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UnassignAllocationPayload_allocation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnassignAllocationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnassignAllocationPayload_allocation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Allocation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Allocation) graphql.Marshaler {
+			return marshalNAllocation2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAllocation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UnassignAllocationPayload_allocation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnassignAllocationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Allocation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func unmarshalInputAssignAllocationInput(ctx context.Context, ec *executionContext, obj any) (model.AssignAllocationInput, error) {
+	var it model.AssignAllocationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"allocationId", "serverId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "allocationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allocationId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllocationID = data
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAssignAllocationInput unmarshals raw into the AssignAllocationInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAssignAllocationInput(ctx context.Context, raw any) (model.AssignAllocationInput, error) {
+	var out model.AssignAllocationInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AssignAllocationInput", raw, &out)
+	return out, err
+}
 
 func unmarshalInputCreateAllocationsInput(ctx context.Context, ec *executionContext, obj any) (nodes.CreateAllocationsInput, error) {
 	var it nodes.CreateAllocationsInput
@@ -182,6 +327,90 @@ func UnmarshalDeleteAllocationsInput(ctx context.Context, raw any) (model.Delete
 	return out, err
 }
 
+func unmarshalInputSetPrimaryAllocationInput(ctx context.Context, ec *executionContext, obj any) (model.SetPrimaryAllocationInput, error) {
+	var it model.SetPrimaryAllocationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"allocationId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "allocationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allocationId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllocationID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetPrimaryAllocationInput unmarshals raw into the SetPrimaryAllocationInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetPrimaryAllocationInput(ctx context.Context, raw any) (model.SetPrimaryAllocationInput, error) {
+	var out model.SetPrimaryAllocationInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetPrimaryAllocationInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputUnassignAllocationInput(ctx context.Context, ec *executionContext, obj any) (model.UnassignAllocationInput, error) {
+	var it model.UnassignAllocationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"allocationId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "allocationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allocationId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllocationID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUnassignAllocationInput unmarshals raw into the UnassignAllocationInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUnassignAllocationInput(ctx context.Context, raw any) (model.UnassignAllocationInput, error) {
+	var out model.UnassignAllocationInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UnassignAllocationInput", raw, &out)
+	return out, err
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -189,6 +418,39 @@ func UnmarshalDeleteAllocationsInput(ctx context.Context, raw any) (model.Delete
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var assignAllocationPayloadImplementors = []string{"AssignAllocationPayload"}
+
+func _AssignAllocationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.AssignAllocationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, assignAllocationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AssignAllocationPayload")
+		case "allocation":
+			out.Values[i] = _AssignAllocationPayload_allocation(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var createAllocationsPayloadImplementors = []string{"CreateAllocationsPayload"}
 
@@ -256,9 +518,88 @@ func _DeleteAllocationsPayload(ctx context.Context, ec *executionContext, sel as
 	return out
 }
 
+var setPrimaryAllocationPayloadImplementors = []string{"SetPrimaryAllocationPayload"}
+
+func _SetPrimaryAllocationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetPrimaryAllocationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setPrimaryAllocationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetPrimaryAllocationPayload")
+		case "allocation":
+			out.Values[i] = _SetPrimaryAllocationPayload_allocation(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var unassignAllocationPayloadImplementors = []string{"UnassignAllocationPayload"}
+
+func _UnassignAllocationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UnassignAllocationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unassignAllocationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnassignAllocationPayload")
+		case "allocation":
+			out.Values[i] = _UnassignAllocationPayload_allocation(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func unmarshalNAssignAllocationInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐAssignAllocationInput(ctx context.Context, ec *executionContext, v any) (model.AssignAllocationInput, error) {
+	res, err := unmarshalInputAssignAllocationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNAssignAllocationPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐAssignAllocationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.AssignAllocationPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AssignAllocationPayload!")
+		return graphql.Null
+	}
+	return _AssignAllocationPayload(ctx, ec, sel, v)
+}
 
 func unmarshalNCreateAllocationsInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋnodesᚐCreateAllocationsInput(ctx context.Context, ec *executionContext, v any) (nodes.CreateAllocationsInput, error) {
 	res, err := unmarshalInputCreateAllocationsInput(ctx, ec, v)
@@ -284,6 +625,32 @@ func marshalNDeleteAllocationsPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatal
 		return graphql.Null
 	}
 	return _DeleteAllocationsPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNSetPrimaryAllocationInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐSetPrimaryAllocationInput(ctx context.Context, ec *executionContext, v any) (model.SetPrimaryAllocationInput, error) {
+	res, err := unmarshalInputSetPrimaryAllocationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSetPrimaryAllocationPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐSetPrimaryAllocationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SetPrimaryAllocationPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetPrimaryAllocationPayload!")
+		return graphql.Null
+	}
+	return _SetPrimaryAllocationPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNUnassignAllocationInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐUnassignAllocationInput(ctx context.Context, ec *executionContext, v any) (model.UnassignAllocationInput, error) {
+	res, err := unmarshalInputUnassignAllocationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUnassignAllocationPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐUnassignAllocationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UnassignAllocationPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UnassignAllocationPayload!")
+		return graphql.Null
+	}
+	return _UnassignAllocationPayload(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

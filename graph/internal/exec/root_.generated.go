@@ -66,6 +66,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AllocationWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputAllocationWhereInput)),
 			graphql.NewInputUnmarshaler("ApiKeyOrder", graphql.BindUnmarshaler(ec, unmarshalInputApiKeyOrder)),
 			graphql.NewInputUnmarshaler("ApiKeyWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputApiKeyWhereInput)),
+			graphql.NewInputUnmarshaler("AssignAllocationInput", graphql.BindUnmarshaler(ec, unmarshalInputAssignAllocationInput)),
 			graphql.NewInputUnmarshaler("AuditLogOrder", graphql.BindUnmarshaler(ec, unmarshalInputAuditLogOrder)),
 			graphql.NewInputUnmarshaler("AuditLogWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputAuditLogWhereInput)),
 			graphql.NewInputUnmarshaler("BackupOrder", graphql.BindUnmarshaler(ec, unmarshalInputBackupOrder)),
@@ -73,11 +74,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BackupStorageWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupStorageWhereInput)),
 			graphql.NewInputUnmarshaler("BackupWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupWhereInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
+			graphql.NewInputUnmarshaler("CloneServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCloneServerInput)),
 			graphql.NewInputUnmarshaler("CreateAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAllocationsInput)),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateApiKeyInput)),
 			graphql.NewInputUnmarshaler("CreateEnrolmentTokenInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateEnrolmentTokenInput)),
 			graphql.NewInputUnmarshaler("CreateLocationInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateLocationInput)),
 			graphql.NewInputUnmarshaler("CreateNodeInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateNodeInput)),
+			graphql.NewInputUnmarshaler("CreatePasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputCreatePasswordResetInput)),
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
 			graphql.NewInputUnmarshaler("CreateServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServerInput)),
 			graphql.NewInputUnmarshaler("CreateTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateTemplateInput)),
@@ -108,6 +111,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RefreshSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRefreshSessionInput)),
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
 			graphql.NewInputUnmarshaler("ResetCrashCountInput", graphql.BindUnmarshaler(ec, unmarshalInputResetCrashCountInput)),
+			graphql.NewInputUnmarshaler("ResetPasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputResetPasswordInput)),
 			graphql.NewInputUnmarshaler("RestartServerInput", graphql.BindUnmarshaler(ec, unmarshalInputRestartServerInput)),
 			graphql.NewInputUnmarshaler("RevokeServerAccessInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeServerAccessInput)),
 			graphql.NewInputUnmarshaler("RevokeSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeSessionInput)),
@@ -120,6 +124,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ServerWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputServerWhereInput)),
 			graphql.NewInputUnmarshaler("SessionOrder", graphql.BindUnmarshaler(ec, unmarshalInputSessionOrder)),
 			graphql.NewInputUnmarshaler("SessionWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputSessionWhereInput)),
+			graphql.NewInputUnmarshaler("SetPrimaryAllocationInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPrimaryAllocationInput)),
 			graphql.NewInputUnmarshaler("SetUserRolesInput", graphql.BindUnmarshaler(ec, unmarshalInputSetUserRolesInput)),
 			graphql.NewInputUnmarshaler("SettingOrder", graphql.BindUnmarshaler(ec, unmarshalInputSettingOrder)),
 			graphql.NewInputUnmarshaler("SettingWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputSettingWhereInput)),
@@ -127,6 +132,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SshKeyWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputSshKeyWhereInput)),
 			graphql.NewInputUnmarshaler("StartServerInput", graphql.BindUnmarshaler(ec, unmarshalInputStartServerInput)),
 			graphql.NewInputUnmarshaler("StopServerInput", graphql.BindUnmarshaler(ec, unmarshalInputStopServerInput)),
+			graphql.NewInputUnmarshaler("SuspendServerInput", graphql.BindUnmarshaler(ec, unmarshalInputSuspendServerInput)),
 			graphql.NewInputUnmarshaler("SuspendUserInput", graphql.BindUnmarshaler(ec, unmarshalInputSuspendUserInput)),
 			graphql.NewInputUnmarshaler("TaskOrder", graphql.BindUnmarshaler(ec, unmarshalInputTaskOrder)),
 			graphql.NewInputUnmarshaler("TaskRunOrder", graphql.BindUnmarshaler(ec, unmarshalInputTaskRunOrder)),
@@ -139,6 +145,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("TransferOrder", graphql.BindUnmarshaler(ec, unmarshalInputTransferOrder)),
 			graphql.NewInputUnmarshaler("TransferServerOwnershipInput", graphql.BindUnmarshaler(ec, unmarshalInputTransferServerOwnershipInput)),
 			graphql.NewInputUnmarshaler("TransferWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputTransferWhereInput)),
+			graphql.NewInputUnmarshaler("UnassignAllocationInput", graphql.BindUnmarshaler(ec, unmarshalInputUnassignAllocationInput)),
+			graphql.NewInputUnmarshaler("UnsuspendServerInput", graphql.BindUnmarshaler(ec, unmarshalInputUnsuspendServerInput)),
 			graphql.NewInputUnmarshaler("UnsuspendUserInput", graphql.BindUnmarshaler(ec, unmarshalInputUnsuspendUserInput)),
 			graphql.NewInputUnmarshaler("UpdateLocationInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateLocationInput)),
 			graphql.NewInputUnmarshaler("UpdateNodeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateNodeInput)),
@@ -368,6 +376,19 @@ extend type Mutation {
     "Who is to own it."
     input: TransferServerOwnershipInput!
   ): TransferServerOwnershipPayload!
+}
+
+extend type Query {
+  "One access to a server: the caller's own, or with server.access there."
+  serverAccess(
+    "The access."
+    id: ID!
+  ): ServerAccess
+  "One invitation into a server. Needs server.access there."
+  invite(
+    "The invitation."
+    id: ID!
+  ): Invite
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/account.graphql", Input: `"The caller: the account that signed in and what it may do."
@@ -682,6 +703,37 @@ extend type Mutation {
     input: DeleteSshKeyInput!
   ): DeleteSshKeyPayload!
 }
+
+extend type Query {
+  "One API key of the caller's own."
+  apiKey(
+    "The key."
+    id: ID!
+  ): ApiKey
+  "One SSH key of the caller's own."
+  sshKey(
+    "The key."
+    id: ID!
+  ): SshKey
+  "One session of the caller's own."
+  session(
+    "The session."
+    id: ID!
+  ): Session
+}
+`, BuiltIn: false},
+	{Name: "../../../schema/alert.graphql", Input: `extend type Query {
+  "One alert. Needs alert.read where it arose."
+  alert(
+    "The alert."
+    id: ID!
+  ): Alert
+  "One alert rule. Needs alertrule.read."
+  alertRule(
+    "The rule."
+    id: ID!
+  ): AlertRule
+}
 `, BuiltIn: false},
 	{Name: "../../../schema/allocation.graphql", Input: `extend type Query {
   "One allocation. Needs node.read, or belongs to a server that the caller may see."
@@ -719,6 +771,44 @@ type DeleteAllocationsPayload {
   deletedIds: [ID!]!
 }
 
+"What assignAllocation needs."
+input AssignAllocationInput {
+  "The allocation; a free one of the server's node."
+  allocationId: ID!
+  "The server."
+  serverId: ID!
+}
+
+"Answer of assignAllocation."
+type AssignAllocationPayload {
+  "The allocation."
+  allocation: Allocation!
+}
+
+"What unassignAllocation needs."
+input UnassignAllocationInput {
+  "The allocation; the primary one only when it is the server's last."
+  allocationId: ID!
+}
+
+"Answer of unassignAllocation."
+type UnassignAllocationPayload {
+  "The allocation."
+  allocation: Allocation!
+}
+
+"What setPrimaryAllocation needs."
+input SetPrimaryAllocationInput {
+  "The allocation; one of a server's."
+  allocationId: ID!
+}
+
+"Answer of setPrimaryAllocation."
+type SetPrimaryAllocationPayload {
+  "The allocation."
+  allocation: Allocation!
+}
+
 extend type Mutation {
   "Offers ports of a node to servers. Needs node.update."
   createAllocations(
@@ -730,6 +820,42 @@ extend type Mutation {
     "Which allocations."
     input: DeleteAllocationsInput!
   ): DeleteAllocationsPayload!
+  "Gives a free allocation to a server; its program has it after its next start. Needs node.update."
+  assignAllocation(
+    "Which allocation and server."
+    input: AssignAllocationInput!
+  ): AssignAllocationPayload!
+  "Takes an allocation from its server, whose program loses it at its next start. Needs node.update."
+  unassignAllocation(
+    "Which allocation."
+    input: UnassignAllocationInput!
+  ): UnassignAllocationPayload!
+  "Makes an allocation the one that its server's players use. Needs node.update."
+  setPrimaryAllocation(
+    "Which allocation."
+    input: SetPrimaryAllocationInput!
+  ): SetPrimaryAllocationPayload!
+}
+`, BuiltIn: false},
+	{Name: "../../../schema/audit.graphql", Input: `extend type Query {
+  "One entry of the audit trail. Needs audit.read, or concerns a server of the caller."
+  auditLog(
+    "The entry."
+    id: ID!
+  ): AuditLog
+}
+`, BuiltIn: false},
+	{Name: "../../../schema/backup.graphql", Input: `extend type Query {
+  "One backup. Needs backup.read on its server."
+  backup(
+    "The backup."
+    id: ID!
+  ): Backup
+  "One place where backups are kept. Needs backup.read everywhere."
+  backupStorage(
+    "The storage."
+    id: ID!
+  ): BackupStorage
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/changed.graphql", Input: `# Code generated from the announced entities of ent/schema. DO NOT EDIT.
@@ -11299,6 +11425,14 @@ extend type Subscription {
     nodeId: ID!
   ): NodeUsage!
 }
+
+extend type Query {
+  "One enrolment token, without its secret. Needs node.read."
+  enrolmentToken(
+    "The token."
+    id: ID!
+  ): EnrolmentToken
+}
 `, BuiltIn: false},
 	{Name: "../../../schema/role.graphql", Input: `"One permission of the catalogue."
 type Permission {
@@ -11624,6 +11758,52 @@ type ResetCrashCountPayload {
   server: Server!
 }
 
+"What suspendServer needs."
+input SuspendServerInput {
+  "The server."
+  id: ID!
+}
+
+"Answer of suspendServer."
+type SuspendServerPayload {
+  "The server."
+  server: Server!
+}
+
+"What unsuspendServer needs."
+input UnsuspendServerInput {
+  "The server."
+  id: ID!
+}
+
+"Answer of unsuspendServer."
+type UnsuspendServerPayload {
+  "The server."
+  server: Server!
+}
+
+"What cloneServer needs."
+input CloneServerInput {
+  "The server to copy the settings of."
+  id: ID!
+  "Name of the new server."
+  name: String!
+  "The node; the one with the most room when absent. Naming one needs node.read."
+  nodeId: ID
+  "The owner; the caller when absent. Naming another needs user.read."
+  ownerId: ID
+  "Ports of the new server, the first one its primary; free ones of the node when absent."
+  allocationIds: [ID!]
+  "Whether to start the new server as soon as it is installed."
+  startOnInstall: Boolean! = false
+}
+
+"Answer of cloneServer."
+type CloneServerPayload {
+  "The new server."
+  server: Server!
+}
+
 extend type Mutation {
   "Makes a server. Needs server.create."
   createServer(
@@ -11665,6 +11845,21 @@ extend type Mutation {
     "Which server."
     input: ResetCrashCountInput!
   ): ResetCrashCountPayload!
+  "Stops a server and keeps it from starting. Needs server.suspend."
+  suspendServer(
+    "Which server."
+    input: SuspendServerInput!
+  ): SuspendServerPayload!
+  "Lets a server start again. Needs server.suspend."
+  unsuspendServer(
+    "Which server."
+    input: UnsuspendServerInput!
+  ): UnsuspendServerPayload!
+  "Makes a server with the settings of another one, without its files. Needs server.create, and server.update on the other."
+  cloneServer(
+    "Which server, and what the new one is called."
+    input: CloneServerInput!
+  ): CloneServerPayload!
 }
 
 "A server's new state."
@@ -11692,6 +11887,27 @@ extend type Subscription {
     "The server."
     serverId: ID!
   ): ServerStats!
+}
+`, BuiltIn: false},
+	{Name: "../../../schema/setting.graphql", Input: `extend type Query {
+  "One setting of the whole system. Needs admin.read."
+  setting(
+    "The setting."
+    id: ID!
+  ): Setting
+}
+`, BuiltIn: false},
+	{Name: "../../../schema/task.graphql", Input: `extend type Query {
+  "One scheduled task. Needs task.read on its server."
+  task(
+    "The task."
+    id: ID!
+  ): Task
+  "One run of a scheduled task. Needs task.read on its server."
+  taskRun(
+    "The run."
+    id: ID!
+  ): TaskRun
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/template.graphql", Input: `extend type Query {
@@ -11888,6 +12104,14 @@ extend type Mutation {
   ): DeleteTemplatePayload!
 }
 `, BuiltIn: false},
+	{Name: "../../../schema/transfer.graphql", Input: `extend type Query {
+  "One transfer of a server. Needs server.read there."
+  transfer(
+    "The transfer."
+    id: ID!
+  ): Transfer
+}
+`, BuiltIn: false},
 	{Name: "../../../schema/user.graphql", Input: `extend type Query {
   "One account. Needs user.read, or is the caller's own."
   user(
@@ -11988,6 +12212,36 @@ type UnsuspendUserPayload {
   user: User!
 }
 
+"What createPasswordReset needs."
+input CreatePasswordResetInput {
+  "The account whose password was forgotten."
+  userId: ID!
+}
+
+"Answer of createPasswordReset."
+type CreatePasswordResetPayload {
+  "The account."
+  user: User!
+  "Token for resetPassword, for a link that is handed to the account's owner. It works once and is not shown again."
+  token: String!
+  "When the token ends."
+  expiresAt: Time!
+}
+
+"What resetPassword needs."
+input ResetPasswordInput {
+  "The token that createPasswordReset made."
+  token: String!
+  "The new password, 8 to 72 bytes."
+  newPassword: String!
+}
+
+"Answer of resetPassword."
+type ResetPasswordPayload {
+  "Whether the new password is set. Sign in with it."
+  ok: Boolean!
+}
+
 extend type Mutation {
   "Makes an account. Needs user.create."
   createUser(
@@ -12019,6 +12273,16 @@ extend type Mutation {
     "Which account."
     input: UnsuspendUserInput!
   ): UnsuspendUserPayload!
+  "Makes a token by which a forgotten password can be replaced once; an older one ends. Needs user.update and every permission that the account has."
+  createPasswordReset(
+    "Whose password."
+    input: CreatePasswordResetInput!
+  ): CreatePasswordResetPayload!
+  "Sets a new password with a token, and ends all sessions of its account. For everybody."
+  resetPassword(
+    "The token and the new password."
+    input: ResetPasswordInput!
+  ): ResetPasswordPayload!
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/values.graphql", Input: `"""
@@ -12175,6 +12439,19 @@ type TaskStepResult {
   Why it did not succeed, when it did not.
   """
   message: String!
+}
+`, BuiltIn: false},
+	{Name: "../../../schema/webhook.graphql", Input: `extend type Query {
+  "One webhook. Needs webhook.read."
+  webhook(
+    "The webhook."
+    id: ID!
+  ): Webhook
+  "One delivery of a webhook. Needs webhook.read."
+  webhookDelivery(
+    "The delivery."
+    id: ID!
+  ): WebhookDelivery
 }
 `, BuiltIn: false},
 }
@@ -12448,6 +12725,14 @@ func childFields_ApiKeyEdge(ctx context.Context, ec *executionContext, field gra
 	return nil, fmt.Errorf("no field named %q was found under type ApiKeyEdge", field.Name)
 }
 
+func childFields_AssignAllocationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "allocation":
+		return fieldContext_AssignAllocationPayload_allocation(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssignAllocationPayload", field.Name)
+}
+
 func childFields_AuditLog(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -12642,6 +12927,14 @@ func childFields_ChangePasswordPayload(ctx context.Context, ec *executionContext
 	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
 }
 
+func childFields_CloneServerPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "server":
+		return fieldContext_CloneServerPayload_server(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CloneServerPayload", field.Name)
+}
+
 func childFields_ConsoleBatch(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "lines":
@@ -12732,6 +13025,18 @@ func childFields_CreateNodePayload(ctx context.Context, ec *executionContext, fi
 		return fieldContext_CreateNodePayload_enrolment(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateNodePayload", field.Name)
+}
+
+func childFields_CreatePasswordResetPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_CreatePasswordResetPayload_user(ctx, ec, field)
+	case "token":
+		return fieldContext_CreatePasswordResetPayload_token(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_CreatePasswordResetPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreatePasswordResetPayload", field.Name)
 }
 
 func childFields_CreateRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13250,6 +13555,14 @@ func childFields_ResetCrashCountPayload(ctx context.Context, ec *executionContex
 	return nil, fmt.Errorf("no field named %q was found under type ResetCrashCountPayload", field.Name)
 }
 
+func childFields_ResetPasswordPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ok":
+		return fieldContext_ResetPasswordPayload_ok(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
+}
+
 func childFields_RestartServerPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "server":
@@ -13604,6 +13917,14 @@ func childFields_SessionEdge(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type SessionEdge", field.Name)
 }
 
+func childFields_SetPrimaryAllocationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "allocation":
+		return fieldContext_SetPrimaryAllocationPayload_allocation(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetPrimaryAllocationPayload", field.Name)
+}
+
 func childFields_SetUserRolesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -13706,6 +14027,14 @@ func childFields_StopServerPayload(ctx context.Context, ec *executionContext, fi
 		return fieldContext_StopServerPayload_server(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StopServerPayload", field.Name)
+}
+
+func childFields_SuspendServerPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "server":
+		return fieldContext_SuspendServerPayload_server(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SuspendServerPayload", field.Name)
 }
 
 func childFields_SuspendUserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -14092,6 +14421,22 @@ func childFields_TransferServerOwnershipPayload(ctx context.Context, ec *executi
 		return fieldContext_TransferServerOwnershipPayload_server(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TransferServerOwnershipPayload", field.Name)
+}
+
+func childFields_UnassignAllocationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "allocation":
+		return fieldContext_UnassignAllocationPayload_allocation(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnassignAllocationPayload", field.Name)
+}
+
+func childFields_UnsuspendServerPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "server":
+		return fieldContext_UnsuspendServerPayload_server(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnsuspendServerPayload", field.Name)
 }
 
 func childFields_UnsuspendUserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

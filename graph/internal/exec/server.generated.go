@@ -32,6 +32,38 @@ type ServerStateChangeResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
+func _CloneServerPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CloneServerPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CloneServerPayload_server(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Server, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Server) graphql.Marshaler {
+			return marshalNServer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐServer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CloneServerPayload_server(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CloneServerPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Server(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _CreateServerPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateServerPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -670,6 +702,70 @@ func fieldContext_StopServerPayload_server(_ context.Context, ec *executionConte
 	return fc, nil
 }
 
+func _SuspendServerPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SuspendServerPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SuspendServerPayload_server(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Server, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Server) graphql.Marshaler {
+			return marshalNServer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐServer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SuspendServerPayload_server(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SuspendServerPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Server(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UnsuspendServerPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnsuspendServerPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnsuspendServerPayload_server(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Server, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Server) graphql.Marshaler {
+			return marshalNServer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐServer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UnsuspendServerPayload_server(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnsuspendServerPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Server(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _UpdateServerPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateServerPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -705,6 +801,87 @@ func fieldContext_UpdateServerPayload_server(_ context.Context, ec *executionCon
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func unmarshalInputCloneServerInput(ctx context.Context, ec *executionContext, obj any) (servers.CloneInput, error) {
+	var it servers.CloneInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["startOnInstall"]; !present {
+		asMap["startOnInstall"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "name", "nodeId", "ownerId", "allocationIds", "startOnInstall"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "nodeId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeId"))
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.NodeID = data
+		case "ownerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerId"))
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.OwnerID = data
+		case "allocationIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allocationIds"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllocationIDs = data
+		case "startOnInstall":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startOnInstall"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartOnInstall = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCloneServerInput unmarshals raw into the CloneServerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCloneServerInput(ctx context.Context, raw any) (servers.CloneInput, error) {
+	var out servers.CloneInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CloneServerInput", raw, &out)
+	return out, err
+}
 
 func unmarshalInputCreateServerInput(ctx context.Context, ec *executionContext, obj any) (servers.CreateInput, error) {
 	var it servers.CreateInput
@@ -1179,6 +1356,90 @@ func UnmarshalStopServerInput(ctx context.Context, raw any) (model.StopServerInp
 	return out, err
 }
 
+func unmarshalInputSuspendServerInput(ctx context.Context, ec *executionContext, obj any) (model.SuspendServerInput, error) {
+	var it model.SuspendServerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSuspendServerInput unmarshals raw into the SuspendServerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSuspendServerInput(ctx context.Context, raw any) (model.SuspendServerInput, error) {
+	var out model.SuspendServerInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SuspendServerInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputUnsuspendServerInput(ctx context.Context, ec *executionContext, obj any) (model.UnsuspendServerInput, error) {
+	var it model.UnsuspendServerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUnsuspendServerInput unmarshals raw into the UnsuspendServerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUnsuspendServerInput(ctx context.Context, raw any) (model.UnsuspendServerInput, error) {
+	var out model.UnsuspendServerInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UnsuspendServerInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputUpdateServerInput(ctx context.Context, ec *executionContext, obj any) (model.UpdateServerInput, error) {
 	var it model.UpdateServerInput
 	if obj == nil {
@@ -1305,6 +1566,39 @@ func UnmarshalUpdateServerInput(ctx context.Context, raw any) (model.UpdateServe
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var cloneServerPayloadImplementors = []string{"CloneServerPayload"}
+
+func _CloneServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CloneServerPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cloneServerPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CloneServerPayload")
+		case "server":
+			out.Values[i] = _CloneServerPayload_server(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var createServerPayloadImplementors = []string{"CreateServerPayload"}
 
@@ -1712,6 +2006,72 @@ func _StopServerPayload(ctx context.Context, ec *executionContext, sel ast.Selec
 	return out
 }
 
+var suspendServerPayloadImplementors = []string{"SuspendServerPayload"}
+
+func _SuspendServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SuspendServerPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, suspendServerPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SuspendServerPayload")
+		case "server":
+			out.Values[i] = _SuspendServerPayload_server(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var unsuspendServerPayloadImplementors = []string{"UnsuspendServerPayload"}
+
+func _UnsuspendServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UnsuspendServerPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unsuspendServerPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnsuspendServerPayload")
+		case "server":
+			out.Values[i] = _UnsuspendServerPayload_server(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var updateServerPayloadImplementors = []string{"UpdateServerPayload"}
 
 func _UpdateServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateServerPayload) graphql.Marshaler {
@@ -1748,6 +2108,19 @@ func _UpdateServerPayload(ctx context.Context, ec *executionContext, sel ast.Sel
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func unmarshalNCloneServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐCloneInput(ctx context.Context, ec *executionContext, v any) (servers.CloneInput, error) {
+	res, err := unmarshalInputCloneServerInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCloneServerPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐCloneServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.CloneServerPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CloneServerPayload!")
+		return graphql.Null
+	}
+	return _CloneServerPayload(ctx, ec, sel, v)
+}
 
 func unmarshalNCreateServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐCreateInput(ctx context.Context, ec *executionContext, v any) (servers.CreateInput, error) {
 	res, err := unmarshalInputCreateServerInput(ctx, ec, v)
@@ -1879,6 +2252,32 @@ func marshalNStopServerPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋg
 		return graphql.Null
 	}
 	return _StopServerPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNSuspendServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐSuspendServerInput(ctx context.Context, ec *executionContext, v any) (model.SuspendServerInput, error) {
+	res, err := unmarshalInputSuspendServerInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSuspendServerPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐSuspendServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SuspendServerPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SuspendServerPayload!")
+		return graphql.Null
+	}
+	return _SuspendServerPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNUnsuspendServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐUnsuspendServerInput(ctx context.Context, ec *executionContext, v any) (model.UnsuspendServerInput, error) {
+	res, err := unmarshalInputUnsuspendServerInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUnsuspendServerPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐUnsuspendServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UnsuspendServerPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UnsuspendServerPayload!")
+		return graphql.Null
+	}
+	return _UnsuspendServerPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNUpdateServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐUpdateServerInput(ctx context.Context, ec *executionContext, v any) (model.UpdateServerInput, error) {
