@@ -10,12 +10,13 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/handler"
 	"github.com/catalyst-panel/catalyst/internal/store"
 	"github.com/catalyst-panel/catalyst/internal/testkit"
+	"github.com/catalyst-panel/catalyst/test/apitest"
 )
 
 // TestG4 lets nothing in that a foreign page can make a browser send.
 func TestG4(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	w := apitest.New(t, nil)
 	query := `{"query":"{ __typename }"}`
 	json := map[string]string{"Content-Type": "application/json"}
 	get := func(q string) string { return "?query=" + url.QueryEscape(q) }
@@ -59,12 +60,12 @@ func TestG4(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := w.send(tt.method, tt.address, tt.header, tt.body)
+			got := w.Send(tt.method, tt.address, tt.header, tt.body)
 			if tt.name == "subscription" { // of an anonymous caller, whose refusal comes first
 				return
 			}
-			if got.status != tt.status || got.code() != tt.code {
-				t.Errorf("got %d %s, want %d %s: %s", got.status, got.code(), tt.status, tt.code, got.text)
+			if got.Status != tt.status || got.Code() != tt.code {
+				t.Errorf("got %d %s, want %d %s: %s", got.Status, got.Code(), tt.status, tt.code, got.Text)
 			}
 		})
 	}
@@ -72,7 +73,7 @@ func TestG4(t *testing.T) {
 
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	w := apitest.New(t, nil)
 	good, broken := `{"query":"{ __typename }"}`, `{"query":"{ nothing }"}`
 	const modern = "application/graphql-response+json"
 	tests := []struct {
@@ -97,15 +98,15 @@ func TestMediaTypes(t *testing.T) {
 			if tt.accept != "" {
 				header["Accept"] = tt.accept
 			}
-			got := w.send(http.MethodPost, "", header, tt.body)
-			if got.status != tt.status || got.header.Get("Content-Type") != tt.media+"; charset=utf-8" {
-				t.Errorf("got %d %s", got.status, got.header.Get("Content-Type"))
+			got := w.Send(http.MethodPost, "", header, tt.body)
+			if got.Status != tt.status || got.Header.Get("Content-Type") != tt.media+"; charset=utf-8" {
+				t.Errorf("got %d %s", got.Status, got.Header.Get("Content-Type"))
 			}
-			if tt.body != good && strings.Contains(got.text, `"data"`) {
-				t.Errorf("a request error has data: %s", got.text)
+			if tt.body != good && strings.Contains(got.Text, `"data"`) {
+				t.Errorf("a request error has data: %s", got.Text)
 			}
-			if !strings.Contains(got.text, `"cost":{"requested":`) {
-				t.Errorf("there is no cost in %s", got.text)
+			if !strings.Contains(got.Text, `"cost":{"requested":`) {
+				t.Errorf("there is no cost in %s", got.Text)
 			}
 		})
 	}
@@ -114,9 +115,9 @@ func TestMediaTypes(t *testing.T) {
 // TestG6 shows codes and sentences, and nothing of the inside.
 func TestG6(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	ann, bob := w.person("ann"), w.person("bob")
-	sv := w.server("castle", ann)
+	w := apitest.New(t, nil)
+	ann, bob := w.Person("ann"), w.Person("bob")
+	sv := w.Server("castle", ann)
 	tests := []struct {
 		name  string
 		query string
@@ -141,48 +142,48 @@ func TestG6(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := w.post(bob, tt.query, tt.vars)
-			if got.code() != tt.code {
-				t.Fatalf("got %s, want %s: %s", got.code(), tt.code, got.text)
+			got := w.Post(bob, tt.query, tt.vars)
+			if got.Code() != tt.code {
+				t.Fatalf("got %s, want %s: %s", got.Code(), tt.code, got.Text)
 			}
 			if tt.field != "" && got.Errors[0].Extensions["field"] != tt.field {
 				t.Errorf("got the field %v, want %s", got.Errors[0].Extensions["field"], tt.field)
 			}
 			for _, secret := range []string{"Did you mean", "sql", "SELECT", "ent:", "/work", ".go:", "*ent."} {
-				if strings.Contains(got.text, secret) {
-					t.Errorf("%q in %s", secret, got.text)
+				if strings.Contains(got.Text, secret) {
+					t.Errorf("%q in %s", secret, got.Text)
 				}
 			}
 		})
 	}
-	hidden := w.post(bob, `query($id: ID!) { server(id: $id) { id } }`, map[string]any{"id": sv.ID})
-	absent := w.post(bob, `query($id: ID!) { server(id: $id) { id } }`, map[string]any{"id": "srv_01h455vb4pex5vsknk084sn02q"})
-	if hidden.text != absent.text {
-		t.Errorf("what is hidden differs from what is absent:\n%s\n%s", hidden.text, absent.text)
+	hidden := w.Post(bob, `query($id: ID!) { server(id: $id) { id } }`, map[string]any{"id": sv.ID})
+	absent := w.Post(bob, `query($id: ID!) { server(id: $id) { id } }`, map[string]any{"id": "srv_01h455vb4pex5vsknk084sn02q"})
+	if hidden.Text != absent.Text {
+		t.Errorf("what is hidden differs from what is absent:\n%s\n%s", hidden.Text, absent.Text)
 	}
 }
 
 func TestAnonymous(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	w.person("ann")
+	w := apitest.New(t, nil)
+	w.Person("ann")
 	for _, query := range []string{
 		`{ viewer { permissions } }`, `{ servers { totalCount } }`, `{ __schema { types { name } } }`, `{ permissions { name } }`,
 		`{ ...f } fragment f on Query { __type(name: "User") { name } }`, `mutation { logout { ok } }`, `{ node(id: "x") { id } }`,
 	} {
-		if got := w.post(nil, query, nil); got.code() != "UNAUTHENTICATED" {
-			t.Errorf("%s: %s", query, got.text)
+		if got := w.Post(nil, query, nil); got.Code() != "UNAUTHENTICATED" {
+			t.Errorf("%s: %s", query, got.Text)
 		}
 	}
-	got := w.post(nil, `mutation($input: LoginInput!) { login(input: $input) { accessToken expiresAt user { username } } }`,
-		map[string]any{"input": map[string]any{"login": "ann", "password": password}})
-	if got.code() != "" || !strings.Contains(got.text, `"username":"ann"`) {
-		t.Errorf("login: %s", got.text)
+	got := w.Post(nil, `mutation($input: LoginInput!) { login(input: $input) { accessToken expiresAt user { username } } }`,
+		map[string]any{"input": map[string]any{"login": "ann", "password": apitest.Password}})
+	if got.Code() != "" || !strings.Contains(got.Text, `"username":"ann"`) {
+		t.Errorf("login: %s", got.Text)
 	}
-	bad := w.send(http.MethodPost, "", map[string]string{"Content-Type": "application/json", "Authorization": "Bearer nonsense"},
+	bad := w.Send(http.MethodPost, "", map[string]string{"Content-Type": "application/json", "Authorization": "Bearer nonsense"},
 		`{"query":"{ viewer { permissions } }"}`)
-	if bad.code() != "UNAUTHENTICATED" || bad.status != http.StatusOK {
-		t.Errorf("a bad token: %d %s", bad.status, bad.text)
+	if bad.Code() != "UNAUTHENTICATED" || bad.Status != http.StatusOK {
+		t.Errorf("a bad token: %d %s", bad.Status, bad.Text)
 	}
 }
 
@@ -190,27 +191,27 @@ func TestAnonymous(t *testing.T) {
 func TestG7(t *testing.T) {
 	t.Parallel()
 	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
-		w := worldOn(t, s, nil)
-		ann := w.person("ann", "*")
-		w.server("castle", ann)
-		nested := w.post(ann, `{ hostNodes { edges { node { allocations { totalCount edges { node { port } } } } } } }`, nil)
-		if n := strings.Count(nested.text, `"port"`); n != 25 || !strings.Contains(nested.text, `"totalCount":30`) {
-			t.Errorf("%d nested results without first: %s", n, nested.text)
+		w := apitest.On(t, s, nil)
+		ann := w.Person("ann", "*")
+		w.Server("castle", ann)
+		nested := w.Post(ann, `{ hostNodes { edges { node { allocations { totalCount edges { node { port } } } } } } }`, nil)
+		if n := strings.Count(nested.Text, `"port"`); n != 25 || !strings.Contains(nested.Text, `"totalCount":30`) {
+			t.Errorf("%d nested results without first: %s", n, nested.Text)
 		}
-		root := w.post(ann, `{ allocations { edges { node { port } } pageInfo { hasNextPage } } }`, nil)
-		if n := strings.Count(root.text, `"port"`); n != 25 || !strings.Contains(root.text, `"hasNextPage":true`) {
-			t.Errorf("%d results without first: %s", n, root.text)
+		root := w.Post(ann, `{ allocations { edges { node { port } } pageInfo { hasNextPage } } }`, nil)
+		if n := strings.Count(root.Text, `"port"`); n != 25 || !strings.Contains(root.Text, `"hasNextPage":true`) {
+			t.Errorf("%d results without first: %s", n, root.Text)
 		}
 		for _, order := range []string{"CREATED_AT", "IP", "PORT"} {
 			seen := map[string]bool{}
 			after := any(nil)
 			for range 10 {
-				got := w.post(ann, `query($after: String, $order: AllocationOrderField!) {
+				got := w.Post(ann, `query($after: String, $order: AllocationOrderField!) {
 					allocations(first: 7, after: $after, orderBy: {field: $order, direction: DESC}) {
 						edges { node { port } cursor } pageInfo { hasNextPage endCursor } } }`,
 					map[string]any{"after": after, "order": order})
-				if got.code() != "" {
-					t.Fatalf("%s: %s", order, got.text)
+				if got.Code() != "" {
+					t.Fatalf("%s: %s", order, got.Text)
 				}
 				page := got.Data["allocations"].(map[string]any)
 				for _, e := range page["edges"].([]any) {
@@ -232,10 +233,10 @@ func TestG7(t *testing.T) {
 func TestEveryListAnswers(t *testing.T) {
 	t.Parallel()
 	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
-		w := worldOn(t, s, nil)
-		ann := w.person("ann", "*")
-		sv := w.server("castle", ann)
-		got := w.post(ann, `{ __schema { queryType { fields { name args { name } } } } }`, nil)
+		w := apitest.On(t, s, nil)
+		ann := w.Person("ann", "*")
+		sv := w.Server("castle", ann)
+		got := w.Post(ann, `{ __schema { queryType { fields { name args { name } } } } }`, nil)
 		fields := got.Data["__schema"].(map[string]any)["queryType"].(map[string]any)["fields"].([]any)
 		lists := 0
 		for _, f := range fields {
@@ -244,14 +245,14 @@ func TestEveryListAnswers(t *testing.T) {
 				continue
 			}
 			lists++
-			if got := w.post(ann, `{ `+name+` { totalCount pageInfo { hasNextPage } edges { cursor node { id } } } }`, nil); got.code() != "" {
-				t.Errorf("%s: %s", name, got.text)
+			if got := w.Post(ann, `{ `+name+` { totalCount pageInfo { hasNextPage } edges { cursor node { id } } } }`, nil); got.Code() != "" {
+				t.Errorf("%s: %s", name, got.Text)
 			}
 		}
 		if lists < 20 {
 			t.Errorf("only %d lists", lists)
 		}
-		everything := w.post(ann, `query($id: ID!) {
+		everything := w.Post(ann, `query($id: ID!) {
 			server(id: $id) { id name state environment { key value } stats { at } logs { totalCount edges { node { seq } } pageInfo { endCursor } }
 				owner { id } node { id system { os } usage { at } allocated { memory cpu disk } labels { key } } template { id } lastLines
 				allocations { totalCount } backups { totalCount } tasks { totalCount } alerts { totalCount } transfers { totalCount } accesses { totalCount } }
@@ -261,18 +262,18 @@ func TestEveryListAnswers(t *testing.T) {
 			permissions { name description serverLevel }
 			viewer { user { id } permissions roles { totalCount } apiKeys { totalCount } sessions { totalCount } sshKeys { totalCount } serverAccesses { totalCount } } }`,
 			map[string]any{"id": sv.ID})
-		if everything.code() != "" || !strings.Contains(everything.text, `"nodes":[{"id":"`+sv.ID+`"},null,null]`) ||
-			!strings.Contains(everything.text, `"absent":null`) {
-			t.Errorf("got %s", everything.text)
+		if everything.Code() != "" || !strings.Contains(everything.Text, `"nodes":[{"id":"`+sv.ID+`"},null,null]`) ||
+			!strings.Contains(everything.Text, `"absent":null`) {
+			t.Errorf("got %s", everything.Text)
 		}
 	})
 }
 
 func TestOperationsPerUser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *handler.Config) { c.Operations = refusing{} })
-	got := w.post(w.person("ann"), `{ viewer { permissions } }`, nil)
-	if got.code() != "RATE_LIMITED" || got.Errors[0].Extensions["retryAfter"] != 7.0 {
-		t.Errorf("got %s", got.text)
+	w := apitest.New(t, func(c *handler.Config) { c.Operations = refusing{} })
+	got := w.Post(w.Person("ann"), `{ viewer { permissions } }`, nil)
+	if got.Code() != "RATE_LIMITED" || got.Errors[0].Extensions["retryAfter"] != 7.0 {
+		t.Errorf("got %s", got.Text)
 	}
 }

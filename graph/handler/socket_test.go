@@ -16,6 +16,7 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/handler"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
 	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/test/apitest"
 )
 
 // refusing is a limiter that has had enough.
@@ -25,7 +26,7 @@ func (refusing) Allow(string) (time.Duration, bool) { return 7 * time.Second, fa
 
 // client is a client of graphql-transport-ws that says what it is told to.
 type client struct {
-	w    *world
+	w    *apitest.World
 	conn *websocket.Conn
 }
 
@@ -35,46 +36,46 @@ type frame struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-func (w *world) dial(protocols ...string) (*client, *http.Response, error) {
-	conn, res, err := websocket.Dial(w.t.Context(), strings.Replace(w.url, "http", "ws", 1), &websocket.DialOptions{Subprotocols: protocols})
+func dial(w *apitest.World, protocols ...string) (*client, *http.Response, error) {
+	conn, res, err := websocket.Dial(w.T.Context(), strings.Replace(w.URL, "http", "ws", 1), &websocket.DialOptions{Subprotocols: protocols})
 	if err != nil {
 		return nil, res, err
 	}
 	conn.SetReadLimit(1 << 22)
-	w.t.Cleanup(func() { _ = conn.CloseNow() })
+	w.T.Cleanup(func() { _ = conn.CloseNow() })
 	return &client{w, conn}, res, nil
 }
 
 // socket returns a client that has been let in.
-func (w *world) socket(as *accounts.Credentials) *client {
-	w.t.Helper()
-	c, _, err := w.dial("graphql-transport-ws")
-	w.must(err)
+func socket(w *apitest.World, as *accounts.Credentials) *client {
+	w.T.Helper()
+	c, _, err := dial(w, "graphql-transport-ws")
+	w.Must(err)
 	if as == nil {
 		c.send(`{"type":"connection_init"}`)
 	} else {
 		c.send(fmt.Sprintf(`{"type":"connection_init","payload":{"Authorization":"Bearer %s"}}`, as.AccessToken))
 	}
 	if f := c.read(); f.Type != "connection_ack" {
-		w.t.Fatalf("got %v, want connection_ack", f)
+		w.T.Fatalf("got %v, want connection_ack", f)
 	}
 	return c
 }
 
 func (c *client) send(text string) {
-	c.w.t.Helper()
-	c.w.must(c.conn.Write(c.w.t.Context(), websocket.MessageText, []byte(text)))
+	c.w.T.Helper()
+	c.w.Must(c.conn.Write(c.w.T.Context(), websocket.MessageText, []byte(text)))
 }
 
 func (c *client) subscribe(id, query string) {
-	c.w.t.Helper()
+	c.w.T.Helper()
 	payload, err := json.Marshal(map[string]any{"query": query})
-	c.w.must(err)
+	c.w.Must(err)
 	c.send(fmt.Sprintf(`{"type":"subscribe","id":%q,"payload":%s}`, id, payload))
 }
 
 func (c *client) next() (frame, error) {
-	ctx, cancel := context.WithTimeout(c.w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(c.w.T.Context(), 10*time.Second)
 	defer cancel()
 	for {
 		_, data, err := c.conn.Read(ctx)
@@ -92,15 +93,15 @@ func (c *client) next() (frame, error) {
 }
 
 func (c *client) read() frame {
-	c.w.t.Helper()
+	c.w.T.Helper()
 	f, err := c.next()
-	c.w.must(err)
+	c.w.Must(err)
 	return f
 }
 
 // closed returns the code that the socket is closed with, whatever else is sent before.
 func (c *client) closed() int {
-	c.w.t.Helper()
+	c.w.T.Helper()
 	for {
 		if _, err := c.next(); err != nil {
 			return int(websocket.CloseStatus(err))
@@ -112,8 +113,8 @@ const hello = `{"type":"connection_init"}`
 
 func TestCloseCodes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *handler.Config) { c.Sockets.InitTimeout = 400 * time.Millisecond })
-	ann := w.person("ann")
+	w := apitest.New(t, func(c *handler.Config) { c.Sockets.InitTimeout = 400 * time.Millisecond })
+	ann := w.Person("ann")
 	ask := `{"type":"subscribe","id":"1","payload":{"query":"subscription { serverChanged { entityId } }"}}`
 	in := fmt.Sprintf(`{"type":"connection_init","payload":{"Authorization":"Bearer %s"}}`, ann.AccessToken)
 	tests := []struct {
@@ -142,8 +143,8 @@ func TestCloseCodes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c, _, err := w.dial("graphql-transport-ws")
-			w.must(err)
+			c, _, err := dial(w, "graphql-transport-ws")
+			w.Must(err)
 			for _, m := range tt.messages {
 				c.send(m)
 			}
@@ -153,7 +154,7 @@ func TestCloseCodes(t *testing.T) {
 		})
 	}
 	for _, protocols := range [][]string{nil, {"graphql-ws"}} {
-		if _, res, err := w.dial(protocols...); err == nil || res == nil || res.StatusCode != http.StatusBadRequest {
+		if _, res, err := dial(w, protocols...); err == nil || res == nil || res.StatusCode != http.StatusBadRequest {
 			t.Errorf("protocols %v: got %v and %v, want 400", protocols, res, err)
 		}
 	}
@@ -161,8 +162,8 @@ func TestCloseCodes(t *testing.T) {
 
 func TestSocketOperations(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *handler.Config) { c.Sockets.Subscriptions = 2 })
-	c := w.socket(w.person("ann"))
+	w := apitest.New(t, func(c *handler.Config) { c.Sockets.Subscriptions = 2 })
+	c := socket(w, w.Person("ann"))
 
 	c.send(`{"type":"ping","payload":{"n":1}}`)
 	if f := c.read(); f.Type != "pong" || string(f.Payload) != `{"n":1}` {
@@ -207,12 +208,12 @@ func TestSocketOperations(t *testing.T) {
 
 func TestSocketsPerUser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *handler.Config) { c.Sockets.PerUser = 1 })
-	ann := w.person("ann")
+	w := apitest.New(t, func(c *handler.Config) { c.Sockets.PerUser = 1 })
+	ann := w.Person("ann")
 	// enter returns what a new socket of the user is answered with, and the code that it is closed with.
 	enter := func() (*client, string, int) {
-		c, _, err := w.dial("graphql-transport-ws")
-		w.must(err)
+		c, _, err := dial(w, "graphql-transport-ws")
+		w.Must(err)
 		c.send(fmt.Sprintf(`{"type":"connection_init","payload":{"Authorization":"Bearer %s"}}`, ann.AccessToken))
 		f, err := c.next()
 		return c, f.Type, int(websocket.CloseStatus(err))
@@ -224,8 +225,8 @@ func TestSocketsPerUser(t *testing.T) {
 	if _, _, code := enter(); code != 4403 {
 		t.Errorf("the second socket was closed with %d", code)
 	}
-	w.must(first.conn.Close(websocket.StatusNormalClosure, ""))
-	eventually(t, "the place of a closed socket is free", func() bool {
+	w.Must(first.conn.Close(websocket.StatusNormalClosure, ""))
+	apitest.Eventually(t, "the place of a closed socket is free", func() bool {
 		_, answer, _ := enter()
 		return answer == "connection_ack"
 	})
@@ -233,27 +234,27 @@ func TestSocketsPerUser(t *testing.T) {
 
 func TestSocketsPerAddress(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *handler.Config) { c.Sockets.PerAddress = 2 })
-	first := w.socket(nil)
-	w.socket(nil)
-	if _, res, err := w.dial("graphql-transport-ws"); err == nil || res.StatusCode != http.StatusTooManyRequests {
+	w := apitest.New(t, func(c *handler.Config) { c.Sockets.PerAddress = 2 })
+	first := socket(w, nil)
+	socket(w, nil)
+	if _, res, err := dial(w, "graphql-transport-ws"); err == nil || res.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("the third socket of an address: %v", err)
 	}
-	w.must(first.conn.Close(websocket.StatusNormalClosure, ""))
-	eventually(t, "the place of a closed socket is free", func() bool {
-		_, _, err := w.dial("graphql-transport-ws")
+	w.Must(first.conn.Close(websocket.StatusNormalClosure, ""))
+	apitest.Eventually(t, "the place of a closed socket is free", func() bool {
+		_, _, err := dial(w, "graphql-transport-ws")
 		return err == nil
 	})
 }
 
 func TestSocketsEndWithShutdown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	early, _, err := w.dial("graphql-transport-ws")
-	w.must(err)
-	late := w.socket(w.person("ann"))
+	w := apitest.New(t, nil)
+	early, _, err := dial(w, "graphql-transport-ws")
+	w.Must(err)
+	late := socket(w, w.Person("ann"))
 	late.subscribe("1", `subscription { serverChanged { entityId } }`)
-	w.shutdown(request.ErrShutdown)
+	w.Shutdown(request.ErrShutdown)
 	for _, c := range []*client{early, late} {
 		if code := c.closed(); code != 1012 {
 			t.Errorf("closed with %d, want 1012", code)
@@ -264,28 +265,28 @@ func TestSocketsEndWithShutdown(t *testing.T) {
 // TestA6 ends what a lost right has opened, at once.
 func TestA6(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	ann, bob := w.person("ann"), w.person("bob")
-	sv := w.server("castle", ann)
+	w := apitest.New(t, nil)
+	ann, bob := w.Person("ann"), w.Person("bob")
+	sv := w.Server("castle", ann)
 	grant := `mutation($s: ID!, $u: ID!) { grantServerAccess(input: {serverId: $s, userId: $u, permissions: ["console.read"]}) { serverAccess { id } } }`
 	ids := map[string]any{"s": sv.ID, "u": bob.User.ID}
-	if got := w.post(ann, grant, ids); got.code() != "" {
-		t.Fatal(got.text)
+	if got := w.Post(ann, grant, ids); got.Code() != "" {
+		t.Fatal(got.Text)
 	}
-	c := w.socket(bob)
+	c := socket(w, bob)
 	c.subscribe("console", fmt.Sprintf(`subscription { console(serverId: %q) { skipped lines { seq time stream text } } }`, sv.ID))
 	c.subscribe("one", fmt.Sprintf(`subscription { serverChanged(id: %q) { operation entityId server { name } } }`, sv.ID))
 	c.subscribe("all", `subscription { serverChanged { operation entityId } }`)
 	at := time.Date(2026, 1, 31, 18, 30, 0, 0, time.UTC).UnixMicro()
-	w.must(w.console.Ingest(t.Context(), sv.NodeID, []*protocol.ConsoleResponse{{
+	w.Must(w.Console.Ingest(t.Context(), sv.NodeID, []*protocol.ConsoleResponse{{
 		ServerId: sv.ID, Lines: []*protocol.ConsoleLine{{Seq: 1, AtUs: at, Text: "hello", Stream: protocol.Stream_STREAM_STDOUT}},
 	}}))
 	want := `"lines":[{"seq":"1","time":"2026-01-31T18:30:00Z","stream":"STDOUT","text":"hello"}]`
 	if f := c.read(); f.ID != "console" || !strings.Contains(string(f.Payload), want) {
 		t.Fatalf("got %s", f.Payload)
 	}
-	if got := w.post(ann, `mutation($s: ID!, $u: ID!) { revokeServerAccess(input: {serverId: $s, userId: $u}) { deletedId } }`, ids); got.code() != "" {
-		t.Fatal(got.text)
+	if got := w.Post(ann, `mutation($s: ID!, $u: ID!) { revokeServerAccess(input: {serverId: $s, userId: $u}) { deletedId } }`, ids); got.Code() != "" {
+		t.Fatal(got.Text)
 	}
 	start := time.Now()
 	ended := map[string]bool{}
@@ -303,9 +304,9 @@ func TestA6(t *testing.T) {
 		t.Errorf("ended: %v", ended)
 	}
 	// The account is suspended: the whole socket ends.
-	admin := w.person("carol", "*")
-	if got := w.post(admin, `mutation($id: ID!) { suspendUser(input: {id: $id}) { user { suspended } } }`, map[string]any{"id": bob.User.ID}); got.code() != "" {
-		t.Fatal(got.text)
+	admin := w.Person("carol", "*")
+	if got := w.Post(admin, `mutation($id: ID!) { suspendUser(input: {id: $id}) { user { suspended } } }`, map[string]any{"id": bob.User.ID}); got.Code() != "" {
+		t.Fatal(got.Text)
 	}
 	if code := c.closed(); code != 4403 {
 		t.Errorf("closed with %d, want 4403", code)
@@ -314,10 +315,10 @@ func TestA6(t *testing.T) {
 
 func TestServerChanges(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	ann, bob := w.person("ann", "server.update"), w.person("bob")
-	sv := w.server("castle", ann)
-	own, strangers := w.socket(ann), w.socket(bob)
+	w := apitest.New(t, nil)
+	ann, bob := w.Person("ann", "server.update"), w.Person("bob")
+	sv := w.Server("castle", ann)
+	own, strangers := socket(w, ann), socket(w, bob)
 	own.subscribe("1", fmt.Sprintf(`subscription { serverChanged(id: %q) { operation entityId server { id name } } }`, sv.ID))
 	strangers.subscribe("1", `subscription { serverChanged { operation entityId } }`)
 	// Nothing says when a subscription has begun, so the change is made until it is seen.
@@ -328,8 +329,8 @@ func TestServerChanges(t *testing.T) {
 		}
 	}()
 	var f frame
-	eventually(t, "the change is seen", func() bool {
-		w.post(ann, `mutation($id: ID!) { updateServer(input: {id: $id, name: "keep"}) { server { name } } }`, map[string]any{"id": sv.ID})
+	apitest.Eventually(t, "the change is seen", func() bool {
+		w.Post(ann, `mutation($id: ID!) { updateServer(input: {id: $id, name: "keep"}) { server { name } } }`, map[string]any{"id": sv.ID})
 		select {
 		case f = <-seen:
 			return true
@@ -340,8 +341,8 @@ func TestServerChanges(t *testing.T) {
 	if !strings.Contains(string(f.Payload), `{"operation":"UPDATED","entityId":"`+sv.ID+`","server":{"id":"`+sv.ID+`","name":"keep"}}`) {
 		t.Errorf("got %s", f.Payload)
 	}
-	if got := w.post(ann, `mutation($id: ID!) { deleteServer(input: {id: $id}) { deletedId } }`, map[string]any{"id": sv.ID}); got.code() != "" {
-		t.Fatal(got.text)
+	if got := w.Post(ann, `mutation($id: ID!) { deleteServer(input: {id: $id}) { deletedId } }`, map[string]any{"id": sv.ID}); got.Code() != "" {
+		t.Fatal(got.Text)
 	}
 	for f.Type != "complete" {
 		last := f
@@ -360,8 +361,8 @@ func TestServerChanges(t *testing.T) {
 
 // TestG5 subscribes and completes many times without leaving anything behind.
 func TestG5(t *testing.T) {
-	w := newWorld(t, nil)
-	c := w.socket(w.person("ann"))
+	w := apitest.New(t, nil)
+	c := socket(w, w.Person("ann"))
 	before := runtime.NumGoroutine()
 	for i := range 2000 {
 		c.subscribe(fmt.Sprint(i), `subscription { serverChanged { entityId } }`)
@@ -371,33 +372,33 @@ func TestG5(t *testing.T) {
 	if f := c.read(); f.Type != "pong" {
 		t.Fatalf("got %s %s", f.Type, f.Payload)
 	}
-	eventually(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+2 })
+	apitest.Eventually(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+2 })
 }
 
 func TestServerSentEvents(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	ann := w.person("ann")
+	w := apitest.New(t, nil)
+	ann := w.Person("ann")
 	header := map[string]string{
 		"Content-Type": "application/json", "Accept": "text/event-stream", "Authorization": "Bearer " + ann.AccessToken,
 	}
-	got := w.send(http.MethodPost, "", header, `{"query":"{ viewer { user { username } } }"}`)
-	if !strings.HasPrefix(got.header.Get("Content-Type"), "text/event-stream") || got.header.Get("X-Accel-Buffering") != "no" ||
-		!strings.Contains(got.text, "event: next\ndata: {\"data\":{\"viewer\":{\"user\":{\"username\":\"ann\"}}}") ||
-		!strings.HasSuffix(got.text, "event: complete\ndata:\n\n") {
-		t.Errorf("a query: %q", got.text)
+	got := w.Send(http.MethodPost, "", header, `{"query":"{ viewer { user { username } } }"}`)
+	if !strings.HasPrefix(got.Header.Get("Content-Type"), "text/event-stream") || got.Header.Get("X-Accel-Buffering") != "no" ||
+		!strings.Contains(got.Text, "event: next\ndata: {\"data\":{\"viewer\":{\"user\":{\"username\":\"ann\"}}}") ||
+		!strings.HasSuffix(got.Text, "event: complete\ndata:\n\n") {
+		t.Errorf("a query: %q", got.Text)
 	}
-	hidden := w.send(http.MethodPost, "", header, `{"query":"subscription { serverStats(serverId: \"srv_01h455vb4pex5vsknk084sn02q\") { at } }"}`)
-	if !strings.Contains(hidden.text, "NOT_FOUND") || !strings.HasSuffix(hidden.text, "event: complete\ndata:\n\n") {
-		t.Errorf("a hidden server: %q", hidden.text)
+	hidden := w.Send(http.MethodPost, "", header, `{"query":"subscription { serverStats(serverId: \"srv_01h455vb4pex5vsknk084sn02q\") { at } }"}`)
+	if !strings.Contains(hidden.Text, "NOT_FOUND") || !strings.HasSuffix(hidden.Text, "event: complete\ndata:\n\n") {
+		t.Errorf("a hidden server: %q", hidden.Text)
 	}
-	refused := w.send(http.MethodPost, "", header, `{"query":"{ nothing }"}`)
-	if !strings.Contains(refused.text, "GRAPHQL_VALIDATION_FAILED") {
-		t.Errorf("an invalid document: %q", refused.text)
+	refused := w.Send(http.MethodPost, "", header, `{"query":"{ nothing }"}`)
+	if !strings.Contains(refused.Text, "GRAPHQL_VALIDATION_FAILED") {
+		t.Errorf("an invalid document: %q", refused.Text)
 	}
-	plain := w.send(http.MethodPost, "", map[string]string{"Content-Type": "application/json", "Authorization": "Bearer " + ann.AccessToken},
+	plain := w.Send(http.MethodPost, "", map[string]string{"Content-Type": "application/json", "Authorization": "Bearer " + ann.AccessToken},
 		`{"query":"subscription { serverChanged { entityId } }"}`)
-	if plain.code() != "BAD_REQUEST" || plain.status != http.StatusBadRequest {
-		t.Errorf("a subscription without a stream: %d %s", plain.status, plain.text)
+	if plain.Code() != "BAD_REQUEST" || plain.Status != http.StatusBadRequest {
+		t.Errorf("a subscription without a stream: %d %s", plain.Status, plain.Text)
 	}
 }

@@ -1,4 +1,6 @@
-package handler_test
+// Package apitest is the whole API in the test's process: a database of its own, every service, the GraphQL handler behind
+// a real HTTP server, and no nodes. Tests of the API as clients see it stand on it.
+package apitest
 
 import (
 	"bytes"
@@ -14,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
@@ -41,19 +44,25 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
-const password = "plum harbour 42"
+// Password is everybody's.
+const Password = "plum harbour 42"
 
-// world is the whole API on a database of its own, without nodes.
-type world struct {
-	t        *testing.T
-	store    *store.Store
-	accounts *accounts.Service
-	console  *console.Service
-	tokens   *token.Signer
-	handler  *handler.Handler
-	url      string
-	log      *bytes.Buffer
-	shutdown context.CancelCauseFunc
+// World is the whole API on a database of its own, without nodes.
+type World struct {
+	T        testing.TB
+	Store    *store.Store
+	Accounts *accounts.Service
+	Console  *console.Service
+	Tokens   *token.Signer
+	Handler  *handler.Handler
+	// Schema is the executable schema, as NewSchema returns it.
+	Schema graphql.ExecutableSchema
+	// URL is where the API answers.
+	URL string
+	// Log is what was logged, as JSON lines.
+	Log *bytes.Buffer
+	// Shutdown does what the edge does when the process ends.
+	Shutdown context.CancelCauseFunc
 }
 
 // offline is a link to no node at all.
@@ -65,111 +74,114 @@ func (offline) Client(string) (protocol.AgentServiceClient, error) {
 	return nil, fault.New(fault.NodeOffline, "The node is offline.")
 }
 
-func newWorld(t *testing.T, change func(*handler.Config)) *world {
+// New returns the API on SQLite. change, when not nil, changes the handler's configuration.
+func New(t testing.TB, change func(*handler.Config)) *World {
 	t.Helper()
-	return worldOn(t, testkit.Store(t, testkit.Dialects()[0]), change)
+	return On(t, testkit.Store(t, testkit.Dialects()[0]), change)
 }
 
-func worldOn(t *testing.T, s *store.Store, change func(*handler.Config)) *world {
+// On is New on a database that is open.
+func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 	t.Helper()
-	w := &world{t: t, store: s, log: &bytes.Buffer{}}
-	log := slog.New(request.LogHandler(slog.NewJSONHandler(w.log, nil)))
+	w := &World{T: t, Store: s, Log: &bytes.Buffer{}}
+	log := slog.New(request.LogHandler(slog.NewJSONHandler(w.Log, nil)))
 	_, key, err := ed25519.GenerateKey(rand.Reader)
-	w.must(err)
-	w.tokens, err = token.New(key, nil)
-	w.must(err)
+	w.Must(err)
+	w.Tokens, err = token.New(key, nil)
+	w.Must(err)
 	b, err := bus.Open(t.Context(), bus.Config{})
-	w.must(err)
+	w.Must(err)
 	t.Cleanup(func() { _ = b.Close(context.Background()) })
 	s.Client.Use(changes.Hook(b, log))
-	w.accounts, err = accounts.New(accounts.Config{
-		Client: s.Client, Tokens: w.tokens, Bus: b, Logger: log, AllowRegistration: true, PasswordCost: bcrypt.MinCost,
+	w.Accounts, err = accounts.New(accounts.Config{
+		Client: s.Client, Tokens: w.Tokens, Bus: b, Logger: log, AllowRegistration: true, PasswordCost: bcrypt.MinCost,
 	})
-	w.must(err)
-	keeper := gate.New(gate.Config{Client: s.Client, Bus: b, Accounts: w.accounts})
+	w.Must(err)
+	keeper := gate.New(gate.Config{Client: s.Client, Bus: b, Accounts: w.Accounts})
 	hosts := nodes.New(nodes.Config{Client: s.Client, Bus: b, Logger: log, PublicURL: "http://panel.test"})
 	measured := metrics.New(t.Context(), metrics.Config{Client: s.Client, Link: offline{}, Gate: keeper, Logger: log})
 	t.Cleanup(measured.Close)
-	w.console = console.New(console.Config{Client: s.Client, Dialect: s.Dialect, Bus: b, Gate: keeper, Logger: log})
+	w.Console = console.New(console.Config{Client: s.Client, Dialect: s.Dialect, Bus: b, Gate: keeper, Logger: log})
 	presenter := present.New(log)
 	streams := stream.NewRunner(presenter)
-	c := handler.Config{
-		Schema: graph.NewSchema(graph.Config{
-			Client: s.Client, Accounts: w.accounts, Nodes: hosts, Console: w.console, Metrics: measured, Streams: streams,
-			Changes:   &changes.Feed{Client: s.Client, Bus: b, Accounts: w.accounts},
-			Templates: templates.New(templates.Config{Client: s.Client, Logger: log}),
-			Servers: servers.New(servers.Config{
-				Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Logger: log,
-			}),
+	w.Schema = graph.NewSchema(graph.Config{
+		Client: s.Client, Accounts: w.Accounts, Nodes: hosts, Console: w.Console, Metrics: measured, Streams: streams,
+		Changes:   &changes.Feed{Client: s.Client, Bus: b, Accounts: w.Accounts},
+		Templates: templates.New(templates.Config{Client: s.Client, Logger: log}),
+		Servers: servers.New(servers.Config{
+			Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Logger: log,
 		}),
-		Accounts: w.accounts, Presenter: presenter, Logger: log,
+	})
+	c := handler.Config{
+		Schema: w.Schema, Accounts: w.Accounts, Presenter: presenter, Logger: log,
 	}
 	if change != nil {
 		change(&c)
 	}
-	w.handler = handler.New(c)
+	w.Handler = handler.New(c)
 	w.serve(streams)
 	return w
 }
 
 // serve puts the handler on a server that can be told to shut down, as the edge does.
-func (w *world) serve(streams *stream.Runner) {
-	base, shutdown := context.WithCancelCause(context.WithoutCancel(w.t.Context()))
-	w.shutdown = shutdown
+func (w *World) serve(streams *stream.Runner) {
+	base, shutdown := context.WithCancelCause(context.WithoutCancel(w.T.Context()))
+	w.Shutdown = shutdown
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithCancelCause(r.Context())
 		defer cancel(nil)
 		defer context.AfterFunc(base, func() { cancel(context.Cause(base)) })()
 		info := request.Info{ID: "req-1", UserAgent: "test/1"}
-		w.handler.ServeHTTP(rw, r.WithContext(request.NewContext(ctx, info)))
+		w.Handler.ServeHTTP(rw, r.WithContext(request.NewContext(ctx, info)))
 	}))
-	w.url = server.URL
-	w.t.Cleanup(func() {
+	w.URL = server.URL
+	w.T.Cleanup(func() {
 		shutdown(request.ErrShutdown)
 		server.Close()
 		streams.Wait()
 	})
 }
 
-func (w *world) must(err error) {
-	w.t.Helper()
+// Must ends the test when there is an error.
+func (w *World) Must(err error) {
+	w.T.Helper()
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 }
 
-// write changes the database as the system.
-func (w *world) write(f func(ctx context.Context, t *ent.Tx) error) {
-	w.t.Helper()
-	w.must(tx.Do(viewer.System(context.WithoutCancel(w.t.Context()), nil, "test"), w.store.Client, f))
+// Write changes the database as the system.
+func (w *World) Write(f func(ctx context.Context, t *ent.Tx) error) {
+	w.T.Helper()
+	w.Must(tx.Do(viewer.System(context.WithoutCancel(w.T.Context()), nil, "test"), w.Store.Client, f))
 }
 
-// person registers somebody with permissions everywhere.
-func (w *world) person(name string, permissions ...string) *accounts.Credentials {
-	w.t.Helper()
-	c, err := w.accounts.Register(w.t.Context(), accounts.RegisterInput{
-		Email: name + "@example.com", Username: name, Password: password,
+// Person registers somebody with permissions everywhere.
+func (w *World) Person(name string, permissions ...string) *accounts.Credentials {
+	w.T.Helper()
+	c, err := w.Accounts.Register(w.T.Context(), accounts.RegisterInput{
+		Email: name + "@example.com", Username: name, Password: Password,
 	})
-	w.must(err)
+	w.Must(err)
 	if len(permissions) == 0 {
 		return c
 	}
-	w.write(func(ctx context.Context, t *ent.Tx) error {
+	w.Write(func(ctx context.Context, t *ent.Tx) error {
 		r, err := t.Role.Create().SetName("role of " + name).SetPermissions(permissions).Save(ctx)
 		if err != nil {
 			return err
 		}
 		return t.User.UpdateOneID(c.User.ID).AddRoles(r).Exec(ctx)
 	})
-	w.accounts.Announce(w.t.Context(), accounts.AccessChange{UserID: c.User.ID})
+	w.Accounts.Announce(w.T.Context(), accounts.AccessChange{UserID: c.User.ID})
 	return c
 }
 
-// server makes a server, with everything around it that it needs.
-func (w *world) server(name string, owner *accounts.Credentials) *ent.Server {
-	w.t.Helper()
+// Server makes a server, with everything around it that it needs.
+func (w *World) Server(name string, owner *accounts.Credentials) *ent.Server {
+	w.T.Helper()
 	var made *ent.Server
-	w.write(func(ctx context.Context, t *ent.Tx) error {
+	w.Write(func(ctx context.Context, t *ent.Tx) error {
 		place, err := t.Location.Create().SetName("place of " + name).Save(ctx)
 		if err != nil {
 			return err
@@ -199,11 +211,12 @@ func (w *world) server(name string, owner *accounts.Credentials) *ent.Server {
 	return made
 }
 
-// reply is an answer of the API.
-type reply struct {
-	status int
-	header http.Header
-	text   string
+// Reply is an answer of the API.
+type Reply struct {
+	Status int
+	Header http.Header
+	// Text is the body as it came.
+	Text   string
 	Data   map[string]any `json:"data"`
 	Errors []struct {
 		Message    string         `json:"message"`
@@ -213,7 +226,8 @@ type reply struct {
 	Extensions map[string]any `json:"extensions"`
 }
 
-func (r *reply) code() string {
+// Code returns the code of the first error; empty without one.
+func (r *Reply) Code() string {
 	if len(r.Errors) == 0 {
 		return ""
 	}
@@ -221,37 +235,38 @@ func (r *reply) code() string {
 	return code
 }
 
-// post sends an operation.
-func (w *world) post(as *accounts.Credentials, query string, variables map[string]any) *reply {
-	w.t.Helper()
+// Post sends an operation.
+func (w *World) Post(as *accounts.Credentials, query string, variables map[string]any) *Reply {
+	w.T.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
-	w.must(err)
+	w.Must(err)
 	header := map[string]string{"Content-Type": "application/json"}
 	if as != nil {
 		header["Authorization"] = "Bearer " + as.AccessToken
 	}
-	return w.send(http.MethodPost, "", header, string(body))
+	return w.Send(http.MethodPost, "", header, string(body))
 }
 
-func (w *world) send(method, query string, header map[string]string, body string) *reply {
-	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+query, strings.NewReader(body))
-	w.must(err)
+// Send sends a request, whose query string begins with its question mark.
+func (w *World) Send(method, query string, header map[string]string, body string) *Reply {
+	w.T.Helper()
+	req, err := http.NewRequestWithContext(w.T.Context(), method, w.URL+query, strings.NewReader(body))
+	w.Must(err)
 	for name, value := range header {
 		req.Header.Set(name, value)
 	}
 	res, err := http.DefaultClient.Do(req)
-	w.must(err)
+	w.Must(err)
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	w.must(err)
-	r := &reply{status: res.StatusCode, header: res.Header, text: string(text)}
+	w.Must(err)
+	r := &Reply{Status: res.StatusCode, Header: res.Header, Text: string(text)}
 	_ = json.Unmarshal(text, r)
 	return r
 }
 
-// eventually waits for something that other goroutines bring about.
-func eventually(t *testing.T, what string, f func() bool) {
+// Eventually waits for something that other goroutines bring about.
+func Eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
