@@ -3,6 +3,7 @@
 package apitest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
@@ -262,6 +263,36 @@ func (w *World) Send(method, query string, header map[string]string, body string
 	w.Must(err)
 	r := &Reply{Status: res.StatusCode, Header: res.Header, Text: string(text)}
 	_ = json.Unmarshal(text, r)
+	return r
+}
+
+// First starts a subscription over server-sent events and returns its first event: an answer, or the errors. It is
+// empty when there is none within three seconds.
+func (w *World) First(as *accounts.Credentials, query string, variables map[string]any) *Reply {
+	w.T.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	w.Must(err)
+	ctx, cancel := context.WithTimeout(w.T.Context(), 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+	w.Must(err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "text/event-stream")
+	if as != nil {
+		req.Header.Set("Authorization", "Bearer "+as.AccessToken)
+	}
+	res, err := http.DefaultClient.Do(req)
+	w.Must(err)
+	defer func() { _ = res.Body.Close() }()
+	r := &Reply{Status: res.StatusCode, Header: res.Header}
+	for lines := bufio.NewScanner(res.Body); r.Text == "" && lines.Scan(); {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			r.Text = data
+		} else if strings.HasPrefix(lines.Text(), "{") { // refused before the stream began
+			r.Text = lines.Text()
+		}
+	}
+	_ = json.Unmarshal([]byte(r.Text), r)
 	return r
 }
 
