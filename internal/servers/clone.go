@@ -7,6 +7,7 @@ import (
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
@@ -30,6 +31,9 @@ func (s *Service) Clone(ctx context.Context, in CloneInput) (*ent.Server, error)
 		return nil, s.trail.Refused(ctx, e, err)
 	}
 	original, err := s.Client.Server.Get(viewer.System(ctx, nil, "read a server that is cloned"), in.ID)
+	if ent.IsNotFound(err) {
+		return nil, fault.Missing("server")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read server: %w", err)
 	}

@@ -1,0 +1,1 @@
+SELECT roles.id, roles.name, roles.permissions FROM roles ORDER BY roles.id LIMIT 26;

@@ -1,0 +1,2 @@
+SELECT servers.id FROM servers WHERE servers.id = ? AND servers.deleted_at IS NULL LIMIT 2;
+WITH src_query AS (SELECT alerts.id, alerts.title, alerts.server_id FROM alerts WHERE alerts.server_id IN (?) AND (alerts.server_id IS NULL OR EXISTS (SELECT servers.id FROM servers WHERE alerts.server_id = servers.id AND servers.deleted_at IS NULL))), limited_query AS (SELECT *, (ROW_NUMBER() OVER (PARTITION BY server_id ORDER BY id ASC)) AS row_number FROM src_query) SELECT id, title, server_id FROM limited_query AS alerts WHERE alerts.row_number <= ?;

@@ -1,0 +1,2 @@
+SELECT servers.id FROM servers WHERE servers.id = ? AND servers.deleted_at IS NULL LIMIT 2;
+WITH src_query AS (SELECT backups.id, backups.name, backups.state, backups.server_id FROM backups WHERE backups.server_id IN (?) AND EXISTS (SELECT servers.id FROM servers WHERE backups.server_id = servers.id AND servers.deleted_at IS NULL)), limited_query AS (SELECT *, (ROW_NUMBER() OVER (PARTITION BY server_id ORDER BY id ASC)) AS row_number FROM src_query) SELECT id, name, state, server_id FROM limited_query AS backups WHERE backups.row_number <= ?;

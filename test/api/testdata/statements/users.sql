@@ -1,0 +1,2 @@
+SELECT users.id, users.username FROM users ORDER BY users.id LIMIT 26;
+WITH src_query AS (SELECT t1.user_id, roles.id, roles.name FROM roles JOIN user_roles AS t1 ON roles.id = t1.role_id WHERE t1.user_id IN (?, ?, ?)), limited_query AS (SELECT *, (ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY id ASC)) AS row_number FROM src_query) SELECT user_id, id, name FROM limited_query AS roles WHERE roles.row_number <= ?;

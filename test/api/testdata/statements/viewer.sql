@@ -1,0 +1,2 @@
+SELECT users.id, users.created_at, users.updated_at, users.email, users.username, users.username_key, users.password_hash, users.language, users.time_zone, users.suspended, users.suspended_at, users.totp_secret, users.totp_enabled, users.totp_step, users.last_login_at, users.token_version FROM users WHERE users.id = ? LIMIT 2;
+SELECT users.id, users.username, users.email FROM users WHERE users.id = ? LIMIT 2;
