@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,7 +42,7 @@ func TestEveryEntityIsCovered(t *testing.T) {
 		listed[f.Type.Name()] = true
 	}
 	for name, def := range schema.Types {
-		if def.Kind != ast.Object || !implements(def, "Node") {
+		if def.Kind != ast.Object || !slices.Contains(def.Interfaces, "Node") {
 			continue
 		}
 		noun := names[name]
@@ -75,13 +76,4 @@ func check(t *testing.T, entity, what string, has bool, reason string) {
 	case has && reason != "":
 		t.Errorf("%s has a %s: the reason why not is stale", entity, what)
 	}
-}
-
-func implements(def *ast.Definition, name string) bool {
-	for _, i := range def.Interfaces {
-		if i == name {
-			return true
-		}
-	}
-	return false
 }
