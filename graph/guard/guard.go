@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -19,10 +20,16 @@ const extensionName = "cost"
 type Cost struct {
 	// Requested is the cost of the operation.
 	Requested int `json:"requested"`
-	// Limit is the cost that one operation may have.
+	// Limit is what a caller's operations may cost together in a minute.
 	Limit int `json:"limit"`
-	// Remaining is what the operation could have asked for besides.
+	// Remaining is what is left of that.
 	Remaining int `json:"remaining"`
+}
+
+// Budget counts what callers spend in a minute. ratelimit.Limiter is one.
+type Budget interface {
+	// Spend takes n of what the key has, or nothing, and returns what is left.
+	Spend(key string, n int) (remaining int, retryAfter time.Duration, ok bool)
 }
 
 // Guard hangs the limits into gqlgen: use it as an extension of the server, before any other.
@@ -30,6 +37,7 @@ type Guard struct {
 	limits Limits
 	schema *ast.Schema
 	known  graphql.Cache[*ast.QueryDocument]
+	budget Budget
 	free   bool
 }
 
@@ -41,9 +49,9 @@ var (
 )
 
 // New returns a guard. Known holds the documents that were checked and validated before, which are not checked again.
-// Free counts costs without holding operations to them.
-func New(limits Limits, known graphql.Cache[*ast.QueryDocument], free bool) *Guard {
-	return &Guard{limits: limits, known: known, free: free}
+// The budget is that of each user; nil lifts it. Free counts costs without holding operations to them.
+func New(limits Limits, known graphql.Cache[*ast.QueryDocument], budget Budget, free bool) *Guard {
+	return &Guard{limits: limits, known: known, budget: budget, free: free}
 }
 
 // ExtensionName implements graphql.HandlerExtension.
@@ -77,7 +85,8 @@ func (g *Guard) MutateOperationContext(ctx context.Context, op *graphql.Operatio
 		return present(err)
 	}
 	requested, introspection := g.limits.CostOf(o)
-	op.Stats.SetExtension(extensionName, requested)
+	cost := Cost{Requested: requested, Limit: g.limits.Budget, Remaining: g.limits.Budget}
+	defer func() { op.Stats.SetExtension(extensionName, cost) }()
 	switch {
 	case g.free:
 	case requested > g.limits.Cost:
@@ -86,12 +95,30 @@ func (g *Guard) MutateOperationContext(ctx context.Context, op *graphql.Operatio
 			requested, g.limits.Cost))
 	case introspection > g.limits.IntrospectionCost:
 		return present(fault.New(fault.TooComplex, "The introspection asks for too much at once. Nest it less."))
+	default:
+		var err error
+		if cost.Remaining, err = g.spend(ctx, requested); err != nil {
+			return present(err)
+		}
 	}
 	if wanting {
 		op.Doc = g.limits.WithDefaults(op.Doc, op.Variables)
 		op.Operation = op.Doc.Operations.ForName(op.OperationName)
 	}
 	return nil
+}
+
+// spend takes the cost out of the caller's budget, and returns what is left of it.
+func (g *Guard) spend(ctx context.Context, cost int) (int, error) {
+	v := viewer.FromContext(ctx)
+	if v == nil || g.budget == nil {
+		return max(g.limits.Budget-cost, 0), nil
+	}
+	left, wait, ok := g.budget.Spend("cost:"+v.UserID, cost)
+	if !ok {
+		return left, fault.Limited(wait, "Your operations cost too much together. Wait %d seconds, or ask for less at once.", int(wait.Seconds())+1)
+	}
+	return left, nil
 }
 
 // publicFields are the fields that nobody needs to be signed in for.
@@ -112,13 +139,13 @@ func (o Operation) public() error {
 
 // InterceptResponse adds the cost to every answer.
 func (g *Guard) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	requested := 0
+	cost := Cost{Limit: g.limits.Budget, Remaining: g.limits.Budget}
 	if graphql.HasOperationContext(ctx) {
-		requested, _ = graphql.GetOperationContext(ctx).Stats.GetExtension(extensionName).(int)
+		if counted, ok := graphql.GetOperationContext(ctx).Stats.GetExtension(extensionName).(Cost); ok {
+			cost = counted
+		}
 	}
-	graphql.RegisterExtension(ctx, extensionName, Cost{
-		Requested: requested, Limit: g.limits.Cost, Remaining: max(g.limits.Cost-requested, 0),
-	})
+	graphql.RegisterExtension(ctx, extensionName, cost)
 	return next(ctx)
 }
 

@@ -28,6 +28,8 @@ type Limits struct {
 	FilterDepth, FilterSize int
 	// Cost is the cost of an operation; IntrospectionCost is the same below __schema and __type.
 	Cost, IntrospectionCost int
+	// Budget is what one user's operations may cost together in a minute.
+	Budget int
 }
 
 // Default returns the limits that the panel runs with.
@@ -36,6 +38,6 @@ func Default() Limits {
 		Bytes: 64 << 10, Tokens: 5000, Selections: 1000, Expanded: 5000, Operations: 20, Fragments: 50, Aliases: 50,
 		Directives: 50, RootFields: 20, Depth: 12, IntrospectionDepth: 20,
 		Page: 100, DefaultPage: 25, IDs: 50, FilterDepth: 5, FilterSize: 100,
-		Cost: 10_000, IntrospectionCost: 1_000_000,
+		Cost: 10_000, IntrospectionCost: 1_000_000, Budget: 100_000,
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -13,54 +12,11 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
-const (
-	subscription = ast.Subscription
-	// maxDocument is the longest document that is kept, maxDocuments the length of all that are kept together. What
-	// they are parsed into takes some thirty times as much memory.
-	maxDocument  = 16 << 10
-	maxDocuments = 1 << 20
-)
+const subscription = ast.Subscription
 
 func onceFunc(f func()) func() { return sync.OnceFunc(f) }
 
 func listOf(err *gqlerror.Error) gqlerror.List { return gqlerror.List{err} }
-
-// documents keeps validated documents by their text.
-type documents struct {
-	mu    sync.Mutex
-	lru   *simplelru.LRU[string, *ast.QueryDocument]
-	bytes int
-}
-
-func newDocuments() *documents {
-	d := &documents{}
-	// The size of the list is not what limits it; a document has at least three bytes.
-	d.lru, _ = simplelru.NewLRU(maxDocuments/3, func(text string, _ *ast.QueryDocument) { d.bytes -= len(text) })
-	return d
-}
-
-// Get implements graphql.Cache.
-func (d *documents) Get(_ context.Context, text string) (*ast.QueryDocument, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.lru.Get(text)
-}
-
-// Add implements graphql.Cache.
-func (d *documents) Add(_ context.Context, text string, doc *ast.QueryDocument) {
-	if len(text) > maxDocument {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.lru.Contains(text) {
-		d.bytes += len(text)
-	}
-	d.lru.Add(text, doc)
-	for d.bytes > maxDocuments {
-		d.lru.RemoveOldest()
-	}
-}
 
 // counter limits how many operations a user starts, over whatever transport.
 type counter struct {
@@ -89,6 +45,5 @@ func (c counter) MutateOperationParameters(ctx context.Context, _ *graphql.RawPa
 	if ok {
 		return nil
 	}
-	f := fault.Limited(wait, "Too many requests. Wait %d seconds.", int(wait.Seconds())+1)
-	return &gqlerror.Error{Err: f, Message: f.Message, Extensions: map[string]any{"code": string(f.Code)}}
+	return refused(fault.Limited(wait, "Too many requests. Wait %d seconds.", int(wait.Seconds())+1))
 }

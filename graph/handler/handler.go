@@ -51,6 +51,8 @@ type Config struct {
 	Unlimited bool
 	// Operations limits the operations of each user, whatever their transport; nil for no limit.
 	Operations Limiter
+	// Costs is the budget of each user, whatever the transport; nil for none.
+	Costs guard.Budget
 	// Sockets are the limits of WebSockets; the documented ones where zero.
 	Sockets Sockets
 }
@@ -97,7 +99,8 @@ func New(c Config) *Handler {
 	// Suggestions tell strangers what the schema has, and cost a comparison with every name in it.
 	exec.SetDisableSuggestion(true)
 	exec.Use(counter{operations: c.Operations, off: c.Unlimited})
-	exec.Use(guard.New(c.Limits, known, c.Unlimited))
+	exec.Use(persisted{newTexts()})
+	exec.Use(guard.New(c.Limits, known, c.Costs, c.Unlimited))
 	exec.AroundOperations(timeLimit)
 	h := &Handler{config: c, exec: exec}
 	h.sockets = newSockets(h)

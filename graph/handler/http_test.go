@@ -1,13 +1,20 @@
 package handler_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/catalyst-panel/catalyst/graph/guard"
 	"github.com/catalyst-panel/catalyst/graph/handler"
+	"github.com/catalyst-panel/catalyst/internal/accounts"
+	"github.com/catalyst-panel/catalyst/internal/ratelimit"
 	"github.com/catalyst-panel/catalyst/internal/store"
 	"github.com/catalyst-panel/catalyst/internal/testkit"
 	"github.com/catalyst-panel/catalyst/test/apitest"
@@ -275,5 +282,79 @@ func TestOperationsPerUser(t *testing.T) {
 	got := w.Post(w.Person("ann"), `{ viewer { permissions } }`, nil)
 	if got.Code() != "RATE_LIMITED" || got.Errors[0].Extensions["retryAfter"] != 7.0 {
 		t.Errorf("got %s", got.Text)
+	}
+}
+
+// TestPersistedQueries sends a query once and its hash after that; strangers find nothing and leave nothing.
+func TestPersistedQueries(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	ann, bob := w.Person("ann"), w.Person("bob")
+	const query = "{ viewer { user { username } } }"
+	sum := sha256.Sum256([]byte(query))
+	hash := hex.EncodeToString(sum[:])
+	send := func(as *accounts.Credentials, query, hash string) *apitest.Reply {
+		body, err := json.Marshal(map[string]any{
+			"query": query, "extensions": map[string]any{"persistedQuery": map[string]any{"version": 1, "sha256Hash": hash}},
+		})
+		w.Must(err)
+		header := map[string]string{"Content-Type": "application/json"}
+		if as != nil {
+			header["Authorization"] = "Bearer " + as.AccessToken
+		}
+		return w.Send(http.MethodPost, "", header, string(body))
+	}
+	if got := send(ann, "", hash); got.Code() != "PERSISTED_QUERY_NOT_FOUND" || got.Errors[0].Message != "PersistedQueryNotFound" {
+		t.Errorf("before: %s", got.Text)
+	}
+	if got := send(ann, query, strings.Repeat("0", 64)); got.Code() != "BAD_REQUEST" {
+		t.Errorf("a wrong hash: %s", got.Text)
+	}
+	if got := send(nil, query, hash); got.Code() != "UNAUTHENTICATED" {
+		t.Errorf("a stranger's: %s", got.Text)
+	}
+	if got := send(ann, "", hash); got.Code() != "PERSISTED_QUERY_NOT_FOUND" {
+		t.Errorf("a stranger's is kept: %s", got.Text)
+	}
+	if got := send(ann, query, hash); !strings.Contains(got.Text, "ann") {
+		t.Errorf("with its hash: %s", got.Text)
+	}
+	if got := send(bob, "", hash); !strings.Contains(got.Text, "bob") {
+		t.Errorf("the hash alone: %s", got.Text)
+	}
+	if got := send(nil, "", hash); got.Code() != "PERSISTED_QUERY_NOT_FOUND" {
+		t.Errorf("the hash of a stranger: %s", got.Text)
+	}
+}
+
+// TestBudget spends what a user has in a minute.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, func(c *handler.Config) {
+		c.Limits = guard.Default()
+		c.Limits.Budget = 60
+		c.Costs = ratelimit.New(ratelimit.Config{Limit: 60, Window: time.Hour})
+	})
+	ann, bob := w.Person("ann"), w.Person("bob")
+	const query = "{ servers(first: 24) { edges { node { id } } } }"
+	remaining := func(r *apitest.Reply) any {
+		cost, _ := r.Extensions["cost"].(map[string]any)
+		return cost["remaining"]
+	}
+	for _, want := range []float64{35, 10} {
+		if got := w.Post(ann, query, nil); got.Code() != "" || remaining(got) != want {
+			t.Errorf("got %s, want %v left", got.Text, want)
+		}
+	}
+	got := w.Post(ann, query, nil)
+	after, _ := got.Errors[0].Extensions["retryAfter"].(float64)
+	if got.Code() != "RATE_LIMITED" || after < 1 || after > 7200 {
+		t.Errorf("over the budget: %s", got.Text)
+	}
+	if got := w.Post(ann, "{ viewer { permissions } }", nil); got.Code() != "" {
+		t.Errorf("what still fits: %s", got.Text)
+	}
+	if got := w.Post(bob, query, nil); got.Code() != "" || remaining(got) != 35.0 {
+		t.Errorf("another user: %s", got.Text)
 	}
 }

@@ -43,20 +43,12 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (*graphql.RawPara
 	if refused != nil {
 		return nil, refused
 	}
-	if strings.TrimSpace(params.Query) == "" {
-		return nil, noQuery(params)
+	if _, hashed := params.Extensions[persistedName]; !hashed && strings.TrimSpace(params.Query) == "" {
+		return nil, bad(http.StatusBadRequest, "Send the document of the operation as query.")
 	}
 	params.Headers = r.Header
 	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
 	return params, nil
-}
-
-// noQuery refuses a request without a document. Clients that hope for a persisted one know what to do next.
-func noQuery(params *graphql.RawParams) *refusal {
-	if _, ok := params.Extensions["persistedQuery"]; ok {
-		return &refusal{status: http.StatusOK, fault: fault.New(fault.PersistedQueryNotFound, "PersistedQueryNotFound")}
-	}
-	return bad(http.StatusBadRequest, "Send the document of the operation as query.")
 }
 
 func readPost(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refusal) {

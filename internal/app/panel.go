@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/catalyst-panel/catalyst/graph"
+	"github.com/catalyst-panel/catalyst/graph/guard"
 	"github.com/catalyst-panel/catalyst/graph/handler"
 	"github.com/catalyst-panel/catalyst/graph/present"
 	"github.com/catalyst-panel/catalyst/graph/stream"
@@ -180,7 +181,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 			Changes: &changes.Feed{Client: p.store.Client, Bus: p.bus, Accounts: p.accounts},
 			Console: p.console, Metrics: p.metrics, Streams: streams,
 		}),
-		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited),
+		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited), Costs: p.costs(limited),
 	})
 	p.http, err = httpd.New(httpd.Config{
 		GraphQL: api, Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL == "on", Health: p.healthy, Logger: p.log,
@@ -211,6 +212,14 @@ func (p *panel) operations(limited bool) handler.Limiter {
 		return nil
 	}
 	return ratelimit.New(ratelimit.Config{Limit: userOperations, Window: time.Minute})
+}
+
+// costs is what the operations of each user may cost together in a minute; nil lifts the limit.
+func (p *panel) costs(limited bool) guard.Budget {
+	if !limited {
+		return nil
+	}
+	return ratelimit.New(ratelimit.Config{Limit: guard.Default().Budget, Window: time.Minute})
 }
 
 // remoteAddr is the client's address as the edge has found it out.

@@ -68,19 +68,33 @@ func New(c Config) *Limiter {
 // Allow counts one call of key. When the key has used up its window, ok is false, nothing is counted, and retryAfter
 // is how long the key has to wait until a call will be allowed.
 func (l *Limiter) Allow(key string) (retryAfter time.Duration, ok bool) {
+	_, retryAfter, ok = l.Spend(key, 1)
+	return retryAfter, ok
+}
+
+// Spend counts n calls of key at once, or none of them: then ok is false, and retryAfter is how long the key has to wait
+// until n will be allowed. More than the limit counts as all of it. It returns what the key has left in its window.
+func (l *Limiter) Spend(key string, n int) (remaining int, retryAfter time.Duration, ok bool) {
 	if l.limit <= 0 {
-		return 0, true
+		return 0, 0, true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
 	window, into := l.clock()
 	e := l.entry(key, window)
-	if wait := l.wait(e, into); wait > 0 {
-		return wait, false
+	calls := min(float64(n), l.limit)
+	if wait := l.wait(e, into, calls); wait > 0 {
+		return l.left(e, into), wait, false
 	}
-	e.current++
-	return 0, true
+	e.current += calls
+	return l.left(e, into), 0, true
+}
+
+// left returns how many calls are left at this moment of the window.
+func (l *Limiter) left(e *entry, into time.Duration) int {
+	fading := e.previous * (1 - float64(into)/float64(l.window))
+	return max(int(l.limit-e.current-fading), 0)
 }
 
 // Len returns how many keys are remembered.
@@ -129,20 +143,20 @@ func (e *entry) advance(window int64) {
 	e.window = window
 }
 
-// wait returns how long it takes until one more call fits, counting the previous window in proportion to the part of
+// wait returns how long it takes until the calls fit, counting the previous window in proportion to the part of
 // it that the sliding window still covers; zero when it fits now.
-func (l *Limiter) wait(e *entry, into time.Duration) time.Duration {
-	if wait := l.fits(e.previous, e.current, into); wait <= l.window-into {
+func (l *Limiter) wait(e *entry, into time.Duration, calls float64) time.Duration {
+	if wait := l.fits(e.previous, e.current, into, calls); wait <= l.window-into {
 		return wait
 	}
 	// It never fits in this window. In the next one, what is counted now fades in turn.
-	return l.window - into + l.fits(e.current, 0, 0)
+	return l.window - into + l.fits(e.current, 0, 0, calls)
 }
 
-// fits returns how long after into the sum of the fading and the counted calls leaves room for one more, or more than
-// a window when counting alone leaves none.
-func (l *Limiter) fits(fading, counted float64, into time.Duration) time.Duration {
-	room := l.limit - counted - 1
+// fits returns how long after into the sum of the fading and the counted calls leaves room for the new ones, or more
+// than a window when counting alone leaves none.
+func (l *Limiter) fits(fading, counted float64, into time.Duration, calls float64) time.Duration {
+	room := l.limit - counted - calls
 	if room < 0 {
 		return l.window + 1
 	}
