@@ -82,3 +82,8 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+ignore (
+	./graphiql/node_modules
+	./test/clients/node_modules
+)

@@ -12,6 +12,9 @@ if ! command -v dpkg-query >/dev/null; then
 	exit 0
 fi
 
+# Clients in JavaScript are run by whichever Node.js is there.
+command -v node >/dev/null && command -v npm >/dev/null || packages="$packages nodejs npm"
+
 missing=
 for package in $packages; do
 	status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)

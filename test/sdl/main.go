@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -37,6 +39,30 @@ func run(folder string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("load the schema: %w", err)
 	}
+	withoutGenerator(schema)
 	formatter.NewFormatter(out, formatter.WithIndent("  ")).FormatSchema(schema)
 	return nil
+}
+
+// withoutGenerator removes the directives that only the code generator reads, and @defer, which is not offered.
+func withoutGenerator(schema *ast.Schema) {
+	own := func(name string) bool { return strings.HasPrefix(name, "go") || name == "defer" }
+	for name := range schema.Directives {
+		if own(name) {
+			delete(schema.Directives, name)
+		}
+	}
+	keep := func(list ast.DirectiveList) ast.DirectiveList {
+		return slices.DeleteFunc(list, func(d *ast.Directive) bool { return own(d.Name) })
+	}
+	for _, def := range schema.Types {
+		def.Directives = keep(def.Directives)
+		for _, f := range def.Fields {
+			f.Directives = keep(f.Directives)
+		}
+		for _, v := range def.EnumValues {
+			v.Directives = keep(v.Directives)
+		}
+	}
+	schema.Query.Description = "Everything that can be read. What the caller may not see is as if it were not there."
 }
