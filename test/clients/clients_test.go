@@ -72,7 +72,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) play(t *testing.T) {
 	t.Helper()
 	var templates struct {
-		Templates struct{ Edges []struct{ Node struct{ ID string } } }
+		Templates struct {
+			Edges []struct{ Node struct{ ID string } }
+		}
 	}
 	w.admin.Run(`{ templates(where: {name: "Demo"}) { edges { node { id } } } }`, nil, &templates)
 	var made struct {
