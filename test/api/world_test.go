@@ -87,6 +87,14 @@ func (w *tenancy) credentials() {
 	})
 }
 
+// online makes the server's node look connected, so that servers can be put on it.
+func (w *tenancy) online() {
+	w.T.Helper()
+	w.Write(func(ctx context.Context, x *ent.Tx) error {
+		return x.Node.UpdateOneID(w.ids["HostNode"]).SetOnline(true).Exec(ctx)
+	})
+}
+
 // absent returns an identifier of the same kind as id of which there is nothing.
 func absent(id string) string {
 	prefix, _, _ := strings.Cut(id, "_")
