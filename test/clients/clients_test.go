@@ -126,7 +126,7 @@ func TestSchemaTools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll("generated", 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join("generated", "relay"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join("generated", "schema.graphql"), text, 0o600); err != nil {
