@@ -198,7 +198,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	p.stop = stop
 	p.background.Go(func() { p.nodes.Sweep(run) })
 	p.background.Go(func() {
-		if err := p.accounts.Run(run); err != nil {
+		if err := p.accounts.Run(run); err != nil && run.Err() == nil {
 			p.log.ErrorContext(run, "stopped listening to changes of access", slog.Any("error", err))
 		}
 	})
