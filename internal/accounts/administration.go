@@ -11,6 +11,8 @@ import (
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/role"
+	"github.com/catalyst-panel/catalyst/ent/server"
+	"github.com/catalyst-panel/catalyst/ent/serveraccess"
 	"github.com/catalyst-panel/catalyst/ent/user"
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -91,4 +93,31 @@ func (s *Service) account(ctx context.Context, u unit, p access.Permission, id s
 		return nil, fault.New(fault.Forbidden, "This account may do more than you, so you cannot change it.")
 	}
 	return row, nil
+}
+
+// mayActAs refuses what would let the viewer act as somebody else (a new password, another address to reset it by) when
+// that account may do more on servers, by owning them or by accesses, than the viewer may everywhere.
+func (s *Service) mayActAs(ctx context.Context, u unit, userID string) error {
+	sys := s.asSystem(ctx, "see what an account may do on servers")
+	owns, err := u.Server.Query().Where(server.OwnerID(userID)).Exist(sys)
+	if err != nil {
+		return fmt.Errorf("look for servers of an account: %w", err)
+	}
+	var needed []string
+	if owns {
+		for _, p := range access.ServerLevel() {
+			needed = append(needed, string(p))
+		}
+	}
+	accesses, err := u.ServerAccess.Query().Where(serveraccess.UserID(userID)).All(sys)
+	if err != nil {
+		return fmt.Errorf("look for accesses of an account: %w", err)
+	}
+	for _, a := range accesses {
+		needed = append(needed, a.Permissions...)
+	}
+	if !access.GrantsAll(viewer.FromContext(ctx), needed) {
+		return fault.New(fault.Forbidden, "This account may do more on servers than you, so you cannot take it over. Ask an administrator.")
+	}
+	return nil
 }

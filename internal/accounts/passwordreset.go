@@ -27,13 +27,16 @@ type PasswordReset struct {
 }
 
 // CreatePasswordReset makes a token with which a new password can be set once, in the place of an older one. It needs
-// user.update, and every permission that the account has.
+// user.update, and every permission that the account has, on servers, too.
 func (s *Service) CreatePasswordReset(ctx context.Context, userID string) (*PasswordReset, error) {
 	var out PasswordReset
 	e := audit.Entry{Action: "user.password_reset_create", TargetType: "User", TargetID: userID}
 	err := s.verb(ctx, e, func(ctx context.Context, u unit) error {
 		row, err := s.account(ctx, u, access.UserUpdate, userID)
 		if err != nil {
+			return err
+		}
+		if err := s.mayActAs(ctx, u, userID); err != nil {
 			return err
 		}
 		if _, err := u.PasswordReset.Delete().Where(passwordreset.UserID(userID)).Exec(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 )
@@ -25,6 +26,21 @@ func TestPasswordReset(t *testing.T) {
 		wantCode(t, "without user.update", err, fault.Forbidden)
 		_, err = w.CreatePasswordReset(helper, boss.User.ID)
 		wantCode(t, "for somebody who may do more", err, fault.Forbidden)
+		guest, _ := w.person("gus")
+		w.write(func(ctx context.Context, x *ent.Tx) error {
+			place := x.Location.Create().SetName("here").SaveX(ctx)
+			node := x.Node.Create().SetName("n").SetLocation(place).SetPublicAddress("::1").SetMemoryLimit(0).SetCPULimit(0).SetDiskLimit(0).SaveX(ctx)
+			game := x.Template.Create().SetName("t").SaveX(ctx)
+			sv := x.Server.Create().SetName("s").SetOwnerID(boss.User.ID).SetNode(node).SetTemplate(game).SaveX(ctx)
+			return x.ServerAccess.Create().SetServer(sv).SetUserID(guest.User.ID).SetPermissions([]string{"server.read", "console.write"}).Exec(ctx)
+		})
+		_, err = w.CreatePasswordReset(helper, guest.User.ID)
+		wantCode(t, "for somebody who may do more on a server", err, fault.Forbidden)
+		email := "mine@example.com"
+		_, err = w.UpdateUser(helper, accounts.UpdateUserInput{ID: guest.User.ID, UpdateProfileInput: accounts.UpdateProfileInput{Email: &email}})
+		wantCode(t, "the address of somebody who may do more on a server", err, fault.Forbidden)
+		_, err = w.CreatePasswordReset(admin, guest.User.ID)
+		must(t, err)
 		old, err := w.CreatePasswordReset(admin, ann.User.ID)
 		must(t, err)
 		reset, err := w.CreatePasswordReset(admin, ann.User.ID)

@@ -84,6 +84,11 @@ func (s *Service) UpdateUser(ctx context.Context, in UpdateUserInput) (*ent.User
 		if err != nil {
 			return err
 		}
+		if in.Email != nil {
+			if err := s.mayActAs(ctx, u, row.ID); err != nil {
+				return err
+			}
+		}
 		out, err = s.applyProfile(ctx, u, row.ID, in.UpdateProfileInput)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -112,7 +113,9 @@ func (s *Service) Latest(ctx context.Context, serverIDs []string) (map[string]*S
 			mu.Lock()
 			defer mu.Unlock()
 			for _, sample := range answer.GetSamples() {
-				out[sample.GetServerId()] = statsOf(sample)
+				if slices.Contains(ids, sample.GetServerId()) { // a node speaks about its own servers only
+					out[sample.GetServerId()] = statsOf(sample)
+				}
 			}
 			return nil
 		})

@@ -3,7 +3,6 @@ package servers
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/internal/access"
@@ -41,7 +40,7 @@ func (s *Service) Clone(ctx context.Context, in CloneInput) (*ent.Server, error)
 		Name: in.Name, TemplateID: original.TemplateID, NodeID: in.NodeID, OwnerID: in.OwnerID, AllocationIDs: in.AllocationIDs,
 		Description: &original.Description, Image: &original.Image, CrashPolicy: &original.CrashPolicy,
 		Memory: &original.Memory, CPU: &original.CPU, Disk: &original.Disk, Swap: &original.Swap,
-		StartOnInstall: in.StartOnInstall,
+		StartOnInstall: in.StartOnInstall, inherited: original.Environment,
 	}
 	if mayInfrastructure(ctx) { // others get the usual network
 		create.NetworkMode, create.Network = &original.NetworkMode, original.Network
@@ -50,7 +49,6 @@ func (s *Service) Clone(ctx context.Context, in CloneInput) (*ent.Server, error)
 	if err != nil {
 		return nil, err
 	}
-	plan.environment = maps.Clone(original.Environment)
 	plan.maxRestarts, plan.window = &original.CrashMaxRestarts, &original.CrashWindow
 	return s.make(ctx, e, create, plan)
 }

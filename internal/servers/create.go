@@ -35,6 +35,9 @@ type CreateInput struct {
 	Network            *string
 	CrashPolicy        *kind.CrashPolicy
 	StartOnInstall     bool
+
+	// inherited are the values of the server that is cloned.
+	inherited map[string]string
 }
 
 // Create makes a server. It needs server.create, and node.update for what touches the node itself: unlimited resources
@@ -122,7 +125,7 @@ func (s *Service) plan(ctx context.Context, in CreateInput) (*plan, error) {
 	if len(in.AllocationIDs) > maxAllocations {
 		return nil, fault.Input("allocationIds", "A server may have %d allocations at the most.", maxAllocations)
 	}
-	if p.environment, err = templates.Resolve(tmpl.Variables, nil, in.Environment, infrastructure); err != nil {
+	if p.environment, err = templates.Resolve(tmpl.Variables, in.inherited, in.Environment, infrastructure); err != nil {
 		return nil, err
 	}
 	p.ownerID, err = s.owner(ctx, in.OwnerID)
@@ -159,7 +162,7 @@ func (s *Service) home(ctx context.Context, t *ent.Tx, in CreateInput, p *plan) 
 		}
 		return s.Nodes.Place(ctx, t, need)
 	}
-	n, err := t.Node.Query().Where(node.ID(*in.NodeID)).Only(viewer.System(ctx, nil, "read the node of a new server"))
+	n, err := t.Node.Query().Where(node.ID(*in.NodeID)).Only(ctx) // as the caller: naming a node needs node.read
 	if ent.IsNotFound(err) {
 		return nil, fault.New(fault.NotFound, "There is no such node, or you may not see it: leave nodeId out and the server is placed for you.")
 	}

@@ -60,6 +60,10 @@ func TestClone(t *testing.T) {
 		w := newWorld(t, s)
 		sv := w.create(t)
 		w.do(t, func(ctx context.Context, x *ent.Tx) {
+			// A variable without a default that has to have a value: the copy has the original's.
+			x.Template.UpdateOneID(w.templateID).SetVariables([]kind.TemplateVariable{
+				{Name: "Secret", Key: "SECRET", Type: kind.VariableTypeString, Rules: []string{"required"}, Secret: true},
+			}).ExecX(ctx)
 			x.Server.UpdateOneID(sv.ID).SetEnvironment(map[string]string{"SECRET": "hunter2"}).SetDescription("d").SetMemory(5 << 20).
 				SetCrashMaxRestarts(9).SetCrashPolicy(kind.CrashPolicyAlways).ExecX(ctx)
 		})
