@@ -68,15 +68,21 @@ func (s *Service) observe(ctx context.Context, nodeID string, o *protocol.Observ
 	return err
 }
 
+// report is what is remembered of the last report that was taken in.
+type report struct {
+	generation uint64
+	atUs       int64
+}
+
 // outdated reports whether a later report of the server was taken in already: the digest of a new link overtakes the
-// events that the node still has to send. Times are the node's own, compared with each other only. The caller holds
-// the server's mutex.
+// events that the node still has to send. Times are the node's own, compared with each other only, and within one
+// generation only: a clock that was set back must not freeze the server's state. The caller holds the server's mutex.
 func (s *Service) outdated(o *protocol.Observed) bool {
 	last, _ := s.reported.Load(o.GetServerId())
-	if at, ok := last.(int64); ok && o.GetAtUs() < at {
+	if r, ok := last.(report); ok && r.generation == o.GetGeneration() && o.GetAtUs() < r.atUs {
 		return true
 	}
-	s.reported.Store(o.GetServerId(), o.GetAtUs())
+	s.reported.Store(o.GetServerId(), report{o.GetGeneration(), o.GetAtUs()})
 	return false
 }
 
@@ -91,10 +97,10 @@ func (s *Service) accept(ctx context.Context, sv *ent.Server, u *ent.ServerUpdat
 				slog.String("from", string(sv.State)), slog.String("to", string(state)))
 			return errStale
 		}
-		u.SetState(state).SetStateReason(clean(o.GetReason())).SetStateChangedAt(time.UnixMicro(o.GetAtUs()).UTC())
-	}
-	if state == kind.ServerStateStarting {
-		u.SetPendingRestart(false)
+		u.SetState(state).SetStateReason(clean(o.GetReason())).SetStateChangedAt(nearly(o.GetAtUs()))
+		if state == kind.ServerStateStarting { // anew, and not still: what was changed meanwhile waits for the next start
+			u.SetPendingRestart(false)
+		}
 	}
 	u.SetObservedGeneration(sv.Generation).SetCrashCount(int(max(0, o.GetCrashCount()))).SetOomKilled(o.GetOomKilled())
 	if o.ExitCode != nil {
@@ -108,6 +114,16 @@ func (s *Service) accept(ctx context.Context, sv *ent.Server, u *ent.ServerUpdat
 		u.SetLastLines(kept)
 	}
 	return nil
+}
+
+// nearly returns a node's time, in microseconds since 1970, or the present when it is more than a day away from that: no
+// database has to keep what a broken clock says.
+func nearly(atUs int64) time.Time {
+	at := time.UnixMicro(atUs).UTC()
+	if time.Since(at).Abs() > 24*time.Hour {
+		return now()
+	}
+	return at
 }
 
 // clean makes a node's text fit for the column: valid, without NUL, bounded.

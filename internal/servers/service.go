@@ -60,7 +60,7 @@ type Service struct {
 	// order keeps the announcements of a server in the order of their commits: whoever changes a state holds the
 	// server's mutex from before the transaction until the announcement is out.
 	order [256]sync.Mutex
-	// reported is the node's time of the last report of each server (string to int64).
+	// reported is the last report of each server (string to report).
 	reported sync.Map
 	trail    audit.Trail
 }

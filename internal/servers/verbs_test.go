@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/ent"
@@ -141,5 +142,47 @@ func TestAllocations(t *testing.T) {
 		}
 		_, err = w.Assign(viewer.NewContext(t.Context(), &viewer.Viewer{UserID: w.userID}), sv.ID, free)
 		wantCode(t, "the owner without node.update", err, fault.Forbidden)
+	})
+}
+
+// TestClockSetBack has a node whose clock is set back between two generations, and one that is broken altogether.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(t, s)
+		sv := w.create(t)
+		_, err := w.Start(w.ctx, sv.ID)
+		wantCode(t, "start", err, "")
+		w.report(t, sv, protocol.State_STATE_RUNNING, 2, 0)
+		_, err = w.Stop(w.ctx, sv.ID)
+		wantCode(t, "stop", err, "")
+		const day = 24 * 60 * 60 * 1_000_000
+		w.report(t, sv, protocol.State_STATE_STOPPED, 3, -400_000*day)
+		if got := w.state(sv); got != kind.ServerStateStopped {
+			t.Errorf("after the clock was set back the state is %s", got)
+		}
+		if at := s.Client.Server.GetX(w.ctx, sv.ID).StateChangedAt; time.Since(at).Abs() > time.Minute {
+			t.Errorf("the state changed at %v", at)
+		}
+	})
+}
+
+// TestChangeWhileStarting waits for the next start, and says so.
+func TestChangeWhileStarting(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(t, s)
+		sv := w.create(t)
+		_, err := w.Start(w.ctx, sv.ID)
+		wantCode(t, "start", err, "")
+		w.report(t, sv, protocol.State_STATE_STARTING, 2, 0)
+		changed, err := w.Update(w.ctx, servers.UpdateInput{ID: sv.ID, Memory: new(int64(5 << 20))})
+		if err != nil || !changed.PendingRestart {
+			t.Fatalf("changed: %v, %v", changed, err)
+		}
+		w.report(t, sv, protocol.State_STATE_STARTING, changed.Generation, 1)
+		if !s.Client.Server.GetX(w.ctx, sv.ID).PendingRestart {
+			t.Error("a report of the same start says that the change was applied")
+		}
 	})
 }
