@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"net/netip"
-	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/internal/agentlink"
@@ -131,7 +130,7 @@ func (p *reportPort) event(ctx context.Context, nodeID string, e *protocol.Event
 	case *protocol.EventsResponse_ServerState:
 		return p.servers.Observed(ctx, nodeID, []*protocol.Observed{what.ServerState})
 	case *protocol.EventsResponse_Usage:
-		return p.nodes.StoreUsage(ctx, nodeID, time.UnixMicro(e.GetAtUs()).UTC(), what.Usage.GetNode())
+		return p.nodes.StoreUsage(ctx, nodeID, protocol.Time(e.GetAtUs()), what.Usage.GetNode())
 	}
 	return nil
 }

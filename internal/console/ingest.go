@@ -93,7 +93,7 @@ func gather(responses []*protocol.ConsoleResponse) (lines map[string][]Line, ord
 		}
 		for _, l := range r.GetLines() {
 			lines[id] = append(lines[id], Line{
-				Seq: l.GetSeq(), Micros: l.GetAtUs(), Stream: streamOf(l.GetStream()), Text: cleanText(l.GetText()),
+				Seq: l.GetSeq(), Micros: protocol.Time(l.GetAtUs()).UnixMicro(), Stream: streamOf(l.GetStream()), Text: cleanText(l.GetText()),
 			})
 		}
 	}

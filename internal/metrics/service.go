@@ -184,4 +184,4 @@ func statsOf(s *protocol.StatsSample) *Stats {
 	return out
 }
 
-func at(s *protocol.StatsSample) time.Time { return time.UnixMicro(s.GetAtUs()).UTC() }
+func at(s *protocol.StatsSample) time.Time { return protocol.Time(s.GetAtUs()) }

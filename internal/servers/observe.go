@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/ent"
@@ -97,7 +96,7 @@ func (s *Service) accept(ctx context.Context, sv *ent.Server, u *ent.ServerUpdat
 				slog.String("from", string(sv.State)), slog.String("to", string(state)))
 			return errStale
 		}
-		u.SetState(state).SetStateReason(clean(o.GetReason())).SetStateChangedAt(nearly(o.GetAtUs()))
+		u.SetState(state).SetStateReason(clean(o.GetReason())).SetStateChangedAt(protocol.Time(o.GetAtUs()))
 		if state == kind.ServerStateStarting { // anew, and not still: what was changed meanwhile waits for the next start
 			u.SetPendingRestart(false)
 		}
@@ -114,16 +113,6 @@ func (s *Service) accept(ctx context.Context, sv *ent.Server, u *ent.ServerUpdat
 		u.SetLastLines(kept)
 	}
 	return nil
-}
-
-// nearly returns a node's time, in microseconds since 1970, or the present when it is more than a day away from that: no
-// database has to keep what a broken clock says.
-func nearly(atUs int64) time.Time {
-	at := time.UnixMicro(atUs).UTC()
-	if time.Since(at).Abs() > 24*time.Hour {
-		return now()
-	}
-	return at
 }
 
 // clean makes a node's text fit for the column: valid, without NUL, bounded.
