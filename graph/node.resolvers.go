@@ -62,8 +62,8 @@ func (r *mutationResolver) UpdateNode(ctx context.Context, input model.UpdateNod
 	return &model.UpdateNodePayload{Node: row}, nil
 }
 
-func (r *mutationResolver) DeleteNode(ctx context.Context, input model.DeleteNodeInput) (*model.DeleteNodePayload, error) {
-	if err := r.r.Nodes.Delete(ctx, input.ID); err != nil {
+func (r *mutationResolver) DeleteNode(ctx context.Context, input nodes.DeleteInput) (*model.DeleteNodePayload, error) {
+	if err := r.r.Nodes.Delete(ctx, input); err != nil {
 		return nil, err
 	}
 	return &model.DeleteNodePayload{DeletedID: input.ID}, nil

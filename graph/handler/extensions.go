@@ -9,6 +9,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/ratelimit"
+	"github.com/catalyst-panel/catalyst/internal/request"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
@@ -18,7 +20,7 @@ func onceFunc(f func()) func() { return sync.OnceFunc(f) }
 
 func listOf(err *gqlerror.Error) gqlerror.List { return gqlerror.List{err} }
 
-// counter limits how many operations a user starts, over whatever transport.
+// counter limits how many operations a user starts, over whatever transport; of strangers, how many an address starts.
 type counter struct {
 	operations Limiter
 	off        bool
@@ -37,11 +39,14 @@ func (counter) Validate(graphql.ExecutableSchema) error { return nil }
 
 // MutateOperationParameters counts one operation.
 func (c counter) MutateOperationParameters(ctx context.Context, _ *graphql.RawParams) *gqlerror.Error {
-	v := viewer.FromContext(ctx)
-	if c.off || c.operations == nil || v == nil {
+	if c.off || c.operations == nil {
 		return nil
 	}
-	wait, ok := c.operations.Allow("user:" + v.UserID)
+	key := "address:" + ratelimit.AddrKey(request.FromContext(ctx).IP)
+	if v := viewer.FromContext(ctx); v != nil {
+		key = "user:" + v.UserID
+	}
+	wait, ok := c.operations.Allow(key)
 	if ok {
 		return nil
 	}

@@ -358,3 +358,22 @@ func TestBudget(t *testing.T) {
 		t.Errorf("another user: %s", got.Text)
 	}
 }
+
+// TestStrangersAreCounted counts the operations of who has not signed in by their address.
+func TestStrangersAreCounted(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, func(c *handler.Config) {
+		c.Unlimited, c.Operations = false, ratelimit.New(ratelimit.Config{Limit: 3, Window: time.Hour})
+	})
+	for range 3 {
+		if got := w.Post(nil, "{ __typename }", nil); got.Code() != "" {
+			t.Fatalf("allowed: %s", got.Text)
+		}
+	}
+	if got := w.Post(nil, "{ __typename }", nil); got.Code() != "RATE_LIMITED" {
+		t.Errorf("one too many: %s", got.Text)
+	}
+	if got := w.Post(w.Person("ann"), "{ __typename }", nil); got.Code() != "" {
+		t.Errorf("somebody who has signed in: %s", got.Text)
+	}
+}

@@ -259,12 +259,6 @@ type DeleteLocationPayload struct {
 	DeletedID string `json:"deletedId"`
 }
 
-// What deleteNode needs.
-type DeleteNodeInput struct {
-	// The node to delete.
-	ID string `json:"id"`
-}
-
 // Answer of deleteNode.
 type DeleteNodePayload struct {
 	// The node that was deleted.

@@ -15,11 +15,11 @@ import (
 type Had struct {
 	// ServerID is the server that it belonged to.
 	ServerID string `json:"serverId,omitempty"`
-	// OwnerID is the owner that a deleted server had.
+	// OwnerID is the owner of a server that goes with it.
 	OwnerID string `json:"ownerId,omitempty"`
 	// UserID is the account that it was about.
 	UserID string `json:"userId,omitempty"`
-	// Readers are further accounts that could see a deleted server.
+	// Readers are further accounts that could see what goes with a server.
 	Readers []string `json:"readers,omitempty"`
 }
 
@@ -78,10 +78,10 @@ func CouldSee(ctx context.Context, client *model.Client, entity string, had Had)
 	return onServer(ctx, tx.Client(ctx, client), v, r.server, had.ServerID)
 }
 
-// Readers returns the accounts, apart from its owner, that may see a server by an access to it. Catalyst itself asks.
-func Readers(ctx context.Context, client *model.Client, serverID string) ([]string, error) {
+// Readers returns the accounts, apart from its owner, whose access to a server lists a permission. Catalyst itself asks.
+func Readers(ctx context.Context, client *model.Client, serverID string, p Permission) ([]string, error) {
 	ctx = viewer.System(ctx, nil, "look who sees a server")
-	rows, err := client.ServerAccess.Query().Where(serveraccess.ServerID(serverID), listed(ServerRead)).
+	rows, err := client.ServerAccess.Query().Where(serveraccess.ServerID(serverID), listed(p)).
 		Select(serveraccess.FieldUserID).Strings(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the accesses of a server: %w", err)

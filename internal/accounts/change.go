@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/tx"
@@ -46,14 +47,33 @@ func (s *Service) Announce(ctx context.Context, changes ...AccessChange) {
 	})
 }
 
-// Run passes on the changes that other instances announce, until ctx ends.
-func (s *Service) Run(ctx context.Context) error {
+// retryListening is how long Run waits before it listens again when it could not.
+const retryListening = time.Second
+
+// Run passes on the changes that other instances announce, until ctx ends. While the bus cannot be listened to, it says
+// so and takes it that anything may have changed.
+func (s *Service) Run(ctx context.Context) {
+	for {
+		if err := s.listen(ctx); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "cannot listen to changes of access", slog.Any("error", err))
+		}
+		timer := time.NewTimer(retryListening)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+func (s *Service) listen(ctx context.Context) error {
 	sub, err := AccessChanged.Subscribe(ctx, s.bus, bus.All, bus.Options{Buffer: 1024})
+	s.notice(AccessChange{}) // whatever was missed until now
 	if err != nil {
 		return fmt.Errorf("listen to changes of access: %w", err)
 	}
 	defer sub.Close()
-	s.notice(AccessChange{}) // whatever was missed until now
 	for {
 		select {
 		case c, ok := <-sub.C():

@@ -58,7 +58,7 @@ func (s *Service) CreatePasswordReset(ctx context.Context, userID string) (*Pass
 // RedeemPasswordReset sets a new password with a token and ends all sessions of its account. A token that is unknown,
 // used or expired is BAD_USER_INPUT, and counts as an attempt to sign in.
 func (s *Service) RedeemPasswordReset(ctx context.Context, resetToken, password string) (*ent.User, error) {
-	if err := s.limit(ctx, "login", ""); err != nil {
+	if err := s.limit(ctx, checkLogin, ""); err != nil {
 		return nil, err
 	}
 	if !token.IsOpaque(token.PrefixPasswordReset, resetToken) {

@@ -153,7 +153,7 @@ func (s *Service) ChangePassword(ctx context.Context, in ChangePasswordInput) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := s.limit(ctx, "login", v.UserID); err != nil {
+	if err := s.limit(ctx, checkLogin, v.UserID); err != nil {
 		return nil, err
 	}
 	row, err := s.client.User.Get(s.asSystem(ctx, "change a password"), v.UserID)

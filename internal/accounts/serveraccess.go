@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/predicate"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/ent/serveraccess"
 	"github.com/catalyst-panel/catalyst/ent/user"
@@ -251,10 +252,8 @@ func (s *Service) TransferServerOwnership(ctx context.Context, in TransferServer
 			return fault.New(fault.Conflict, "This account owns the server already.")
 		}
 		u.entry.Details = map[string]any{"before": row.OwnerID, "after": to.ID}
-		_, err = u.ServerAccess.Delete().
-			Where(serveraccess.ServerID(row.ID), serveraccess.UserID(to.ID)).Exec(ctx)
-		if err != nil {
-			return fmt.Errorf("remove the new owner's access: %w", err)
+		if err := s.endAccesses(ctx, u, serveraccess.ServerID(row.ID), serveraccess.UserID(to.ID)); err != nil {
+			return err
 		}
 		out, err = u.Server.UpdateOneID(row.ID).Where(server.OwnerID(row.OwnerID)).SetOwnerID(to.ID).Save(ctx)
 		if err != nil {
@@ -267,6 +266,20 @@ func (s *Service) TransferServerOwnership(ctx context.Context, in TransferServer
 		return nil, err
 	}
 	return out.Unwrap(), nil
+}
+
+// endAccesses deletes accesses one by one, since each deletion is announced.
+func (s *Service) endAccesses(ctx context.Context, u unit, which ...predicate.ServerAccess) error {
+	ids, err := u.ServerAccess.Query().Where(which...).IDs(s.asSystem(ctx, "find accesses that end"))
+	if err != nil {
+		return fmt.Errorf("find accesses: %w", err)
+	}
+	for _, id := range ids {
+		if err := u.ServerAccess.DeleteOneID(id).Exec(ctx); err != nil {
+			return fmt.Errorf("end an access: %w", err)
+		}
+	}
+	return nil
 }
 
 // toTransfer returns a server that the viewer may give away.

@@ -28,6 +28,13 @@ const DefaultPasswordCost = 12
 // maxUserAgent is the width of the column.
 const maxUserAgent = 512
 
+// The checks of credentials that are counted.
+const (
+	checkLogin    = "login"
+	checkRegister = "register"
+	checkRefresh  = "refresh"
+)
+
 // Limiter counts calls per key. ratelimit.Limiter is one.
 type Limiter interface {
 	// Allow counts a call, or says how long the key has to wait.
@@ -46,8 +53,9 @@ type Config struct {
 	Logger *slog.Logger
 	// AllowRegistration lets anybody make an account.
 	AllowRegistration bool
-	// Limiter bounds credential checks per account and address; nil bounds nothing.
-	Limiter Limiter
+	// Limiter bounds credential checks per account and address, AddressLimiter those of all accounts per address; nil
+	// bounds nothing.
+	Limiter, AddressLimiter Limiter
 	// PasswordCost is bcrypt's cost; DefaultPasswordCost when zero.
 	PasswordCost int
 	// Now is the clock; time.Now when nil.
@@ -61,7 +69,8 @@ type Service struct {
 	bus          *bus.Bus
 	log          *slog.Logger
 	registration bool
-	limiter      Limiter
+	perAccount   Limiter
+	perAddress   Limiter
 	passwords    *hasher
 	clock        func() time.Time
 	standings    *standings
@@ -91,7 +100,8 @@ func New(c Config) (*Service, error) {
 		bus:          c.Bus,
 		log:          c.Logger,
 		registration: c.AllowRegistration,
-		limiter:      c.Limiter,
+		perAccount:   c.Limiter,
+		perAddress:   c.AddressLimiter,
 		passwords:    newHasher(c.PasswordCost, runtime.GOMAXPROCS(0)),
 		clock:        c.Now,
 		standings:    newStandings(c.Now),
@@ -165,14 +175,24 @@ func inPerson(ctx context.Context) (*viewer.Viewer, error) {
 	return v, nil
 }
 
-// limit counts one check of a credential of the account, or of what was given for one, from the caller's address.
+// limit counts one check of a credential: for the account, or what was given for one, from the caller's address, and for
+// the address, so that nobody tries one password on many accounts. Refreshes count for their session alone: many people
+// who share an address refresh all the time, and a family cannot be guessed.
 func (s *Service) limit(ctx context.Context, what, account string) error {
-	if s.limiter == nil {
+	ip, _ := origin(ctx)
+	from := ratelimit.AddrKey(ip)
+	err := allow(s.perAccount, what+"|"+token.Hash(account)+"|"+from) // what somebody typed has any length
+	if err != nil || what == checkRefresh {
+		return err
+	}
+	return allow(s.perAddress, from)
+}
+
+func allow(l Limiter, key string) error {
+	if l == nil {
 		return nil
 	}
-	ip, _ := origin(ctx)
-	key := what + "|" + account + "|" + ratelimit.AddrKey(ip)
-	if wait, ok := s.limiter.Allow(key); !ok {
+	if wait, ok := l.Allow(key); !ok {
 		return fault.Limited(wait, "Too many attempts. Wait %s and try again.", wait.Round(time.Second))
 	}
 	return nil

@@ -21,7 +21,7 @@ func (s *Service) RefreshSession(ctx context.Context, refreshToken string) (*Cre
 		return nil, ended()
 	}
 	familyHash := token.Hash(family)
-	if err := s.limit(ctx, "refresh", familyHash); err != nil {
+	if err := s.limit(ctx, checkRefresh, familyHash); err != nil {
 		return nil, err
 	}
 	sys := s.asSystem(ctx, "refresh a session")

@@ -217,9 +217,9 @@ func TestOtherInstance(t *testing.T) {
 		must(t, err)
 		signal, err := there.Changes(t.Context(), c.User.ID) // before Run, which wakes it as soon as it listens
 		must(t, err)
-		done := make(chan error, 1)
-		go func() { done <- there.Run(t.Context()) }()
-		t.Cleanup(func() { must(t, <-done) })
+		done := make(chan struct{})
+		go func() { defer close(done); there.Run(t.Context()) }()
+		t.Cleanup(func() { <-done })
 		<-signal
 		must(t, there.Revalidate(ctx))
 		must(t, w.Logout(ctx))

@@ -46,7 +46,7 @@ func (s *Service) Register(ctx context.Context, in RegisterInput) (*Credentials,
 	if !s.registration {
 		return nil, fault.New(fault.Forbidden, "Registration is switched off here. Ask an administrator for an account.")
 	}
-	if err := s.limit(ctx, "register", ""); err != nil {
+	if err := s.limit(ctx, checkRegister, ""); err != nil {
 		return nil, err
 	}
 	fresh, err := s.prepare(ctx, in.Email, in.Username, in.Password)
@@ -95,7 +95,7 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Credentials, error
 	if row != nil {
 		account, hash = row.ID, row.PasswordHash
 	}
-	if err := s.limit(ctx, "login", account); err != nil {
+	if err := s.limit(ctx, checkLogin, account); err != nil {
 		return nil, err
 	}
 	good, err := s.passwords.matches(ctx, hash, in.Password)

@@ -184,6 +184,26 @@ func TestLoginIsLimitedPerAccountAndAddress(t *testing.T) {
 	})
 }
 
+// TestA10 tries one password on many accounts.
+func TestA10(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := newLimitedWorld(t, s, ratelimit.New(ratelimit.Config{Limit: 10}), ratelimit.New(ratelimit.Config{Limit: 6}))
+		w.person("ada")
+		for _, login := range []string{"a", "b", "c", "d", "e"} {
+			_, err := w.Login(w.anyone(), accounts.LoginInput{Login: login, Password: "wrong password"})
+			wantCode(t, "no account", err, fault.Unauthenticated)
+		}
+		_, err := w.Login(w.anyone(), accounts.LoginInput{Login: "ada", Password: "wrong password"})
+		wantCode(t, "a spray of passwords", err, fault.RateLimited)
+		_, err = w.RedeemPasswordReset(w.anyone(), "reset_x", goodPassword)
+		wantCode(t, "another check from the address", err, fault.RateLimited)
+		elsewhere := request.NewContext(t.Context(), request.Info{IP: netip.MustParseAddr("198.51.100.7")})
+		_, err = w.Login(elsewhere, accounts.LoginInput{Login: "ada", Password: goodPassword})
+		wantCode(t, "the owner elsewhere", err, "")
+	})
+}
+
 func TestSuspendedAccountIsShutOut(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {

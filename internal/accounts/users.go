@@ -8,6 +8,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/role"
 	"github.com/catalyst-panel/catalyst/ent/server"
+	"github.com/catalyst-panel/catalyst/ent/serveraccess"
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -114,6 +115,9 @@ func (s *Service) DeleteUser(ctx context.Context, id string) (string, error) {
 			return err
 		}
 		u.entry.Details = map[string]any{"username": row.Username}
+		if err := s.endAccesses(ctx, u, serveraccess.UserID(id)); err != nil {
+			return err
+		}
 		if err := u.User.DeleteOneID(id).Exec(ctx); err != nil {
 			return missing(err, "user")
 		}

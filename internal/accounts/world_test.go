@@ -70,6 +70,11 @@ func each(t *testing.T, f func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, s *store.Store, limiter accounts.Limiter) *world {
 	t.Helper()
+	return newLimitedWorld(t, s, limiter, nil)
+}
+
+func newLimitedWorld(t *testing.T, s *store.Store, perAccount, perAddress accounts.Limiter) *world {
+	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
 	c := &clock{at: time.Now().UTC().Truncate(time.Second)}
@@ -79,7 +84,7 @@ func newWorld(t *testing.T, s *store.Store, limiter accounts.Limiter) *world {
 	must(t, err)
 	t.Cleanup(func() { _ = b.Close(context.Background()) })
 	svc, err := accounts.New(accounts.Config{
-		Client: s.Client, Tokens: tokens, Bus: b, AllowRegistration: true, Limiter: limiter,
+		Client: s.Client, Tokens: tokens, Bus: b, AllowRegistration: true, Limiter: perAccount, AddressLimiter: perAddress,
 		PasswordCost: bcrypt.MinCost, Now: c.now,
 	})
 	must(t, err)

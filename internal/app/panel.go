@@ -37,14 +37,19 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
-// credentialChecks is how many credentials may be tried for one account or address in a minute.
-const credentialChecks = 10
+// credentialChecks is how many credentials may be tried for one account from one address in a minute, addressChecks for
+// all accounts from one address.
+const credentialChecks, addressChecks = 10, 30
 
 // userOperations is how many operations a user may send in a minute.
 const userOperations = 200
 
-// closeTimeout bounds each part's end; all of them together stay below ten seconds.
-const closeTimeout = 3 * time.Second
+const (
+	// requestGrace is how long requests may go on when the panel stops, closeTimeout how long everything after them may
+	// take: ten seconds together are what a supervisor gives.
+	requestGrace = 6 * time.Second
+	closeTimeout = 3 * time.Second
+)
 
 // panel is a running panel: its services, its transports and what must be closed, in the order it was opened.
 type panel struct {
@@ -116,13 +121,15 @@ func (p *panel) makeServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var limiter accounts.Limiter
+	var perAccount, perAddress accounts.Limiter
 	if p.config.RateLimit == "on" {
-		limiter = ratelimit.New(ratelimit.Config{Limit: credentialChecks, Window: time.Minute})
+		perAccount = ratelimit.New(ratelimit.Config{Limit: credentialChecks, Window: time.Minute})
+		perAddress = ratelimit.New(ratelimit.Config{Limit: addressChecks, Window: time.Minute})
 	}
 	client := p.store.Client
 	if p.accounts, err = accounts.New(accounts.Config{
-		Client: client, Tokens: signer, Bus: p.bus, Logger: p.log, AllowRegistration: p.config.Registration == "on", Limiter: limiter,
+		Client: client, Tokens: signer, Bus: p.bus, Logger: p.log, AllowRegistration: p.config.Registration == "on",
+		Limiter: perAccount, AddressLimiter: perAddress,
 	}); err != nil {
 		return err
 	}
@@ -143,7 +150,7 @@ func (p *panel) makeServices(ctx context.Context) error {
 	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Logger: p.log})
 	p.templates = templates.New(templates.Config{Client: client, Logger: p.log})
 	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{Client: client, Link: p.link, Gate: keeper, Logger: p.log})
-	p.onClose(func(context.Context) error { p.metrics.Close(); return nil })
+	p.onClose(func(ctx context.Context) error { return within(ctx, "samples", p.metrics.Close) })
 	nodePort.nodes, desiredPort.servers = p.nodes, p.servers
 	reportPort.nodes, reportPort.servers = p.nodes, p.servers
 	return nil
@@ -174,18 +181,18 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	limited := p.config.RateLimit == "on"
 	presenter := present.New(p.log)
 	streams := stream.NewRunner(presenter)
-	p.onClose(func(context.Context) error { streams.Wait(); return nil })
+	p.onClose(func(ctx context.Context) error { return within(ctx, "subscriptions", streams.Wait) })
 	api := handler.New(handler.Config{
 		Schema: graph.NewSchema(graph.Config{
 			Client: p.store.Client, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
-			Changes: &changes.Feed{Client: p.store.Client, Bus: p.bus, Accounts: p.accounts},
+			Changes: changes.NewFeed(p.store.Client, p.bus, p.accounts),
 			Console: p.console, Metrics: p.metrics, Streams: streams,
 		}),
 		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited), Costs: p.costs(limited),
 	})
 	p.http, err = httpd.New(httpd.Config{
 		GraphQL: api, Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL == "on", Health: p.healthy, Logger: p.log,
-		TrustedProxies: proxies, AllowedOrigins: p.config.AllowedOrigins, RateLimit: httpd.RateLimit{Off: !limited},
+		TrustedProxies: proxies, AllowedOrigins: p.config.AllowedOrigins, RateLimit: httpd.RateLimit{Off: !limited}, Grace: requestGrace,
 	})
 	if err != nil {
 		return err
@@ -197,12 +204,11 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = stop
 	p.background.Go(func() { p.nodes.Sweep(run) })
-	p.background.Go(func() {
-		if err := p.accounts.Run(run); err != nil && run.Err() == nil {
-			p.log.ErrorContext(run, "stopped listening to changes of access", slog.Any("error", err))
-		}
+	p.background.Go(func() { p.accounts.Run(run) })
+	p.onClose(func(ctx context.Context) error {
+		p.stop()
+		return within(ctx, "background work", p.background.Wait)
 	})
-	p.onClose(func(context.Context) error { p.stop(); p.background.Wait(); return nil })
 	return nil
 }
 
@@ -238,16 +244,32 @@ func (p *panel) healthy(ctx context.Context) error {
 
 func (p *panel) onClose(f func(context.Context) error) { p.closers = append(p.closers, f) }
 
-// close releases everything, the last opened first.
+// close releases everything, the last opened first. All of it together takes closeTimeout at the most, even when the
+// database has stopped answering.
 func (p *panel) close(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
 	var errs []error
 	for _, v := range slices.Backward(p.closers) {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		errs = append(errs, v(bounded))
-		cancel()
 	}
 	p.closers = nil
 	return errors.Join(errs...)
+}
+
+// within waits for the end of a part for as long as ctx lives. What has not ended by then ends with the process.
+func within(ctx context.Context, what string, wait func()) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the end of the %s: %w", what, ctx.Err())
+	}
 }
 
 // listen opens the address of the API.

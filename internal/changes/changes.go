@@ -26,8 +26,12 @@ type Event struct {
 	Had access.Had `json:"had,omitzero"`
 }
 
-// topic carries the events, by the entity's id.
-var topic = bus.NewTopic[Event]("changed")
+// buffer is how many events wait for a follower: more than the largest verb changes at once.
+const buffer = 2048
+
+// topic carries the events of one kind of entity, by the entity's id. A kind has a topic of its own, so that a busy one
+// costs the followers of the others nothing.
+func topic(p kind.Prefix) bus.Topic[*Event] { return bus.NewTopic[*Event]("changed." + string(p)) }
 
 // identified is a mutation of an entity with a TypeID.
 type identified interface{ ID() (string, bool) }
@@ -83,19 +87,19 @@ func Deleted(ctx context.Context, b *bus.Bus, log *slog.Logger, entity, id strin
 
 func announce(ctx context.Context, b *bus.Bus, log *slog.Logger, e Event) {
 	tx.AfterCommit(ctx, func(ctx context.Context) {
-		if err := topic.Publish(ctx, b, e.EntityID, e); err != nil {
+		if err := topic(kind.PrefixOf(e.EntityID)).Publish(ctx, b, e.EntityID, &e); err != nil {
 			log.ErrorContext(ctx, "could not announce a change", slog.String("entity", e.Entity), slog.Any("error", err))
 		}
 	})
 }
 
-// Subscribe starts a subscription of one entity's changes, or of all entities' with an empty id.
-func Subscribe(ctx context.Context, b *bus.Bus, id string) (*bus.Subscription[Event], error) {
-	key := id
-	if key == "" {
-		key = bus.All
-	}
-	sub, err := topic.Subscribe(ctx, b, key, bus.Options{Buffer: 256, Policy: bus.Latest})
+// Subscribe starts a subscription of one entity's changes. Its events must not be changed.
+func Subscribe(ctx context.Context, b *bus.Bus, id string) (*bus.Subscription[*Event], error) {
+	return subscribe(ctx, b, kind.PrefixOf(id), id)
+}
+
+func subscribe(ctx context.Context, b *bus.Bus, p kind.Prefix, key string) (*bus.Subscription[*Event], error) {
+	sub, err := topic(p).Subscribe(ctx, b, key, bus.Options{Buffer: buffer, Policy: bus.Mark})
 	if err != nil {
 		return nil, fmt.Errorf("follow changes: %w", err)
 	}

@@ -2,8 +2,10 @@ package changes_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +37,7 @@ func (steady) Changes(context.Context, string) (<-chan struct{}, error) { return
 type world struct {
 	t      *testing.T
 	store  *store.Store
+	bus    *bus.Bus
 	feed   *changes.Feed
 	log    *slog.Logger
 	server *ent.Server
@@ -49,7 +52,7 @@ func newWorld(t *testing.T, s *store.Store) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close(context.WithoutCancel(t.Context())) })
-	w := &world{t: t, store: s, log: slog.New(slog.DiscardHandler), feed: &changes.Feed{Client: s.Client, Bus: b, Accounts: steady{}}}
+	w := &world{t: t, store: s, log: slog.New(slog.DiscardHandler), bus: b, feed: changes.NewFeed(s.Client, b, steady{})}
 	s.Client.Use(changes.Hook(b, w.log))
 	w.write(func(ctx context.Context, x *ent.Tx) {
 		person := func(name string) string {
@@ -211,12 +214,12 @@ func TestOneIsFollowedToItsEnd(t *testing.T) {
 			<-tick.C
 		}
 		w.write(func(ctx context.Context, x *ent.Tx) {
-			readers, err := access.Readers(ctx, x.Client(), w.server.ID)
+			readers, err := access.Readers(ctx, x.Client(), w.server.ID, access.ServerRead)
 			if err != nil || !cmp.Equal(readers, []string{w.guest}) {
 				t.Errorf("readers %v, %v", readers, err)
 			}
 			x.Server.UpdateOneID(w.server.ID).SetDeletedAt(time.Now()).ExecX(ctx)
-			changes.Deleted(ctx, w.feed.Bus, w.log, ent.TypeServer, w.server.ID, access.Had{OwnerID: w.owner, Readers: readers})
+			changes.Deleted(ctx, w.bus, w.log, ent.TypeServer, w.server.ID, access.Had{OwnerID: w.owner, Readers: readers})
 		})
 		if err := <-guest.done; err != nil {
 			t.Errorf("the stream of the deleted server ended with %v", err)
@@ -237,4 +240,63 @@ func TestOneIsFollowedToItsEnd(t *testing.T) {
 			t.Errorf("after the deletion came %s", <-all.operations)
 		}
 	})
+}
+
+// TestManyAtOnce makes more changes than anybody reads at that moment: either all are told, or that some are missing.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(t, s)
+		ctx, cancel := context.WithCancel(viewer.NewContext(t.Context(), &viewer.Viewer{UserID: w.owner}))
+		defer cancel()
+		var wanted atomic.Int64
+		reading := make(chan struct{})
+		var told int64
+		done := make(chan error, 1)
+		go func() {
+			done <- changes.Follow(ctx, w.feed, changes.Backup, "", func(e changes.Event, _ *ent.Backup) error {
+				<-reading
+				if told++; e.Operation == kind.OperationCreated && wanted.Load() == told {
+					cancel()
+				}
+				return nil
+			})
+		}()
+		make1 := func(n int) {
+			w.write(func(ctx context.Context, x *ent.Tx) {
+				for range n {
+					x.Backup.Create().SetServerID(w.server.ID).SetName("b").ExecX(ctx)
+				}
+			})
+		}
+		waitForReaders(t, w)
+		wanted.Store(1000)
+		make1(1000)
+		close(reading)
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Fatalf("told of %d of 1,000: %v", told, err)
+		}
+
+		blocked := make(chan struct{})
+		go func() {
+			done <- changes.Follow(viewer.NewContext(t.Context(), &viewer.Viewer{UserID: w.owner}), w.feed, changes.Backup, "",
+				func(changes.Event, *ent.Backup) error { <-blocked; return nil })
+		}()
+		waitForReaders(t, w)
+		make1(3000)
+		close(blocked)
+		if err := <-done; fault.CodeOf(err) != fault.RateLimited {
+			t.Errorf("with events missing: %v", err)
+		}
+	})
+}
+
+// waitForReaders waits until a subscription is in place.
+func waitForReaders(t *testing.T, w *world) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for w.bus.Stats().Upstreams == 0 {
+		<-tick.C
+	}
 }

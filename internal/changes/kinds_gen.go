@@ -9,112 +9,113 @@ import (
 
 	model "github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/kind"
 )
 
 // The kinds of entities whose changes can be followed.
 var (
 	// Alert follows an alert.
 	Alert = Kind[model.Alert]{
-		entity: model.TypeAlert, noun: "alert",
+		prefix: kind.PrefixAlert, entity: model.TypeAlert, noun: "alert",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Alert, error) {
 			return c.Alert.Get(ctx, id)
 		},
 	}
 	// AlertRule follows an alert rule.
 	AlertRule = Kind[model.AlertRule]{
-		entity: model.TypeAlertRule, noun: "alert rule",
+		prefix: kind.PrefixAlertRule, entity: model.TypeAlertRule, noun: "alert rule",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.AlertRule, error) {
 			return c.AlertRule.Get(ctx, id)
 		},
 	}
 	// Allocation follows an allocation.
 	Allocation = Kind[model.Allocation]{
-		entity: model.TypeAllocation, noun: "allocation",
+		prefix: kind.PrefixAllocation, entity: model.TypeAllocation, noun: "allocation",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Allocation, error) {
 			return c.Allocation.Get(ctx, id)
 		},
 	}
 	// AuditLog follows an audit log.
 	AuditLog = Kind[model.AuditLog]{
-		entity: model.TypeAuditLog, noun: "audit log",
+		prefix: kind.PrefixAuditLog, entity: model.TypeAuditLog, noun: "audit log",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.AuditLog, error) {
 			return c.AuditLog.Get(ctx, id)
 		},
 	}
 	// Backup follows a backup.
 	Backup = Kind[model.Backup]{
-		entity: model.TypeBackup, noun: "backup",
+		prefix: kind.PrefixBackup, entity: model.TypeBackup, noun: "backup",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Backup, error) {
 			return c.Backup.Get(ctx, id)
 		},
 	}
 	// Location follows a location.
 	Location = Kind[model.Location]{
-		entity: model.TypeLocation, noun: "location",
+		prefix: kind.PrefixLocation, entity: model.TypeLocation, noun: "location",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Location, error) {
 			return c.Location.Get(ctx, id)
 		},
 	}
 	// Node follows a node.
 	Node = Kind[model.Node]{
-		entity: model.TypeNode, noun: "node",
+		prefix: kind.PrefixNode, entity: model.TypeNode, noun: "node",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Node, error) { return c.Node.Get(ctx, id) },
 	}
 	// Role follows a role.
 	Role = Kind[model.Role]{
-		entity: model.TypeRole, noun: "role",
+		prefix: kind.PrefixRole, entity: model.TypeRole, noun: "role",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Role, error) { return c.Role.Get(ctx, id) },
 	}
 	// Task follows a task.
 	Task = Kind[model.ScheduledTask]{
-		entity: model.TypeScheduledTask, noun: "task",
+		prefix: kind.PrefixTask, entity: model.TypeScheduledTask, noun: "task",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.ScheduledTask, error) {
 			return c.ScheduledTask.Get(ctx, id)
 		},
 	}
 	// Server follows a server.
 	Server = Kind[model.Server]{
-		entity: model.TypeServer, noun: "server",
+		prefix: kind.PrefixServer, entity: model.TypeServer, noun: "server",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Server, error) {
 			return c.Server.Get(ctx, id)
 		},
 	}
 	// ServerAccess follows a server access.
 	ServerAccess = Kind[model.ServerAccess]{
-		entity: model.TypeServerAccess, noun: "server access",
+		prefix: kind.PrefixServerAccess, entity: model.TypeServerAccess, noun: "server access",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.ServerAccess, error) {
 			return c.ServerAccess.Get(ctx, id)
 		},
 	}
 	// TaskRun follows a task run.
 	TaskRun = Kind[model.TaskRun]{
-		entity: model.TypeTaskRun, noun: "task run",
+		prefix: kind.PrefixTaskRun, entity: model.TypeTaskRun, noun: "task run",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.TaskRun, error) {
 			return c.TaskRun.Get(ctx, id)
 		},
 	}
 	// Template follows a template.
 	Template = Kind[model.Template]{
-		entity: model.TypeTemplate, noun: "template",
+		prefix: kind.PrefixTemplate, entity: model.TypeTemplate, noun: "template",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Template, error) {
 			return c.Template.Get(ctx, id)
 		},
 	}
 	// Transfer follows a transfer.
 	Transfer = Kind[model.Transfer]{
-		entity: model.TypeTransfer, noun: "transfer",
+		prefix: kind.PrefixTransfer, entity: model.TypeTransfer, noun: "transfer",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Transfer, error) {
 			return c.Transfer.Get(ctx, id)
 		},
 	}
 	// User follows a user.
 	User = Kind[model.User]{
-		entity: model.TypeUser, noun: "user",
+		prefix: kind.PrefixUser, entity: model.TypeUser, noun: "user",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.User, error) { return c.User.Get(ctx, id) },
 	}
 	// Webhook follows a webhook.
 	Webhook = Kind[model.Webhook]{
-		entity: model.TypeWebhook, noun: "webhook",
+		prefix: kind.PrefixWebhook, entity: model.TypeWebhook, noun: "webhook",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.Webhook, error) {
 			return c.Webhook.Get(ctx, id)
 		},

@@ -12,13 +12,19 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/changes"
+	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
-// recheck is how often a right is looked at again even though nobody said that it changed: a safety net for a signal
-// that was lost with a connection between instances.
-const recheck = 30 * time.Second
+const (
+	// recheck is how often a right is looked at again even though nobody said that it changed: a safety net for a signal
+	// that was lost with a connection between instances.
+	recheck = 30 * time.Second
+	// doubt is how long a gate stays open after a signal when the right cannot be looked at, and retry how often that is
+	// tried meanwhile.
+	doubt, retry = time.Second, 100 * time.Millisecond
+)
 
 // Accounts says who a viewer is now.
 type Accounts interface {
@@ -62,7 +68,7 @@ func (k *Keeper) open(ctx context.Context, id string, check func(context.Context
 		cancel(nil)
 		return nil, nil, fmt.Errorf("watch the rights of a user: %w", err)
 	}
-	var gone <-chan changes.Event
+	var gone <-chan *changes.Event
 	if id != "" {
 		sub, err := changes.Subscribe(ctx, k.Bus, id)
 		if err != nil {
@@ -80,15 +86,17 @@ func (k *Keeper) open(ctx context.Context, id string, check func(context.Context
 }
 
 // keep returns when ctx ends or the check fails, with the reason.
-func (k *Keeper) keep(ctx context.Context, lost <-chan struct{}, gone <-chan changes.Event, check func(context.Context) error) error {
+func (k *Keeper) keep(ctx context.Context, lost <-chan struct{}, gone <-chan *changes.Event, check func(context.Context) error) error {
 	ticker := time.NewTicker(recheck)
 	defer ticker.Stop()
 	for {
+		signalled := true
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-lost:
 		case <-ticker.C:
+			signalled = false
 		case e, ok := <-gone:
 			if !ok {
 				return context.Cause(ctx)
@@ -97,12 +105,44 @@ func (k *Keeper) keep(ctx context.Context, lost <-chan struct{}, gone <-chan cha
 				continue
 			}
 		}
-		fresh, err := k.Accounts.Refresh(ctx)
-		if err != nil {
-			return err
-		}
-		if err := check(viewer.NewContext(ctx, fresh)); err != nil {
+		if err := k.recheck(ctx, signalled, check); err != nil {
 			return err
 		}
 	}
+}
+
+// recheck looks whether the viewer still has the right. A database that does not answer takes no rights away: without a
+// signal that one was lost, the next check is waited for. After a signal it must answer soon.
+func (k *Keeper) recheck(ctx context.Context, signalled bool, check func(context.Context) error) error {
+	deadline := time.Now().Add(doubt)
+	ticker := time.NewTicker(retry)
+	defer ticker.Stop()
+	for {
+		err := k.once(ctx, check)
+		code := fault.CodeOf(err)
+		unanswered := ctx.Err() == nil && (code == fault.Internal || code == fault.Timeout)
+		switch {
+		case !unanswered:
+			return err
+		case !signalled:
+			return nil
+		case time.Now().After(deadline):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
+func (k *Keeper) once(ctx context.Context, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, doubt)
+	defer cancel()
+	fresh, err := k.Accounts.Refresh(ctx)
+	if err != nil {
+		return err
+	}
+	return check(viewer.NewContext(ctx, fresh))
 }

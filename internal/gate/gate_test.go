@@ -170,6 +170,23 @@ func TestLostRightShuts(t *testing.T) {
 	}
 }
 
+// TestDatabaseAway has the rights unanswered for a moment, and for too long.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testkit.Store(t, dialect.SQLite))
+	ctx := w.open(t)
+	away := errors.New("the database is away")
+	w.people.become(reader(), away)
+	w.people.become(reader(), nil) // is taken once the gate has found out that nothing is lost
+	if ctx.Err() != nil {
+		t.Fatalf("shut for a moment without the database: %v", context.Cause(ctx))
+	}
+	w.people.become(reader(), away)
+	if got := shut(ctx, t); !errors.Is(got, away) {
+		t.Errorf("shut with %v", got)
+	}
+}
+
 func TestDeletionShuts(t *testing.T) {
 	t.Parallel()
 	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -92,14 +93,35 @@ func TestDeleteNodeAndLocation(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		n := w.node("n", nil)
 		sv := w.server(n, 0)
-		wants(t, "a node with a server", w.Delete(w.admin, n.ID), fault.Conflict)
+		wants(t, "a node with a server", w.Delete(w.admin, nodes.DeleteInput{ID: n.ID}), fault.Conflict)
 		wants(t, "its location", w.DeleteLocation(w.admin, w.locationID), fault.Conflict)
 		w.write(func(ctx context.Context, x *ent.Tx) error { return x.Server.DeleteOneID(sv.ID).Exec(ctx) })
-		must(t, w.Delete(w.admin, n.ID))
+		must(t, w.Delete(w.admin, nodes.DeleteInput{ID: n.ID}))
 		if diff := cmp.Diff([]string{n.ID}, w.recheck); diff != "" {
 			t.Errorf("links to look at (-want +got):\n%s", diff)
 		}
 		must(t, w.DeleteLocation(w.admin, w.locationID))
-		wants(t, "a node that is gone", w.Delete(w.admin, n.ID), fault.NotFound)
+		wants(t, "a node that is gone", w.Delete(w.admin, nodes.DeleteInput{ID: n.ID}), fault.NotFound)
+	})
+}
+
+// TestDeleteANodeThatWillNotReturn gives up what such a node would have to remove, but no server that is in use.
+func TestDeleteANodeThatWillNotReturn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		n := w.node("n", nil)
+		_, err := w.CreateAllocations(w.admin, nodes.CreateAllocationsInput{NodeID: n.ID, IP: "0.0.0.0", Ports: []string{"1-3"}})
+		must(t, err)
+		sv := w.server(n, 0)
+		forced := nodes.DeleteInput{ID: n.ID, Force: true}
+		wants(t, "by force, with a server", w.Delete(w.admin, forced), fault.Conflict)
+		w.write(func(ctx context.Context, x *ent.Tx) error {
+			return x.Server.UpdateOneID(sv.ID).SetDeletedAt(time.Now()).Exec(ctx)
+		})
+		wants(t, "with a deleted server", w.Delete(w.admin, nodes.DeleteInput{ID: n.ID}), fault.Conflict)
+		must(t, w.Delete(w.admin, forced))
+		if left := w.store.Client.Server.Query().CountX(w.system) + w.store.Client.Allocation.Query().CountX(w.system); left != 0 {
+			t.Errorf("%d servers and allocations are left", left)
+		}
 	})
 }

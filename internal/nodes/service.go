@@ -10,6 +10,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 
 	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/allocation"
 	"github.com/catalyst-panel/catalyst/ent/location"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/access"
@@ -152,22 +153,23 @@ func storeNode(err error) error {
 	return fmt.Errorf("store node: %w", err)
 }
 
+// DeleteInput says how a node is deleted.
+type DeleteInput struct {
+	ID string
+	// Force gives up servers that were deleted but which the node has not removed: for a node that will not return.
+	Force bool
+}
+
 // Delete removes a node; its agent's key is worth nothing from then on. It needs node.delete and fails with CONFLICT
-// while servers are on the node, those that wait for the node to remove them included.
-func (s *Service) Delete(ctx context.Context, id string) error {
+// while servers are on the node; unless forced, those that wait for the node to remove them included.
+func (s *Service) Delete(ctx context.Context, in DeleteInput) error {
+	id := in.ID
 	e := audit.Entry{Action: "node.delete", TargetType: "Node", TargetID: id}
 	if err := access.Check(ctx, s.Client, access.NodeDelete, access.On(id)); err != nil {
 		return s.trail.Refused(ctx, e, err)
 	}
 	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
 		sys := viewer.System(ctx, s.Logger, "delete a node")
-		count, err := t.Server.Query().Where(server.NodeID(id)).Count(sys)
-		if err != nil {
-			return fmt.Errorf("count servers of the node: %w", err)
-		}
-		if count > 0 {
-			return occupied(fmt.Sprintf("%d servers are", count))
-		}
 		row, err := t.Node.Get(sys, id)
 		if ent.IsNotFound(err) {
 			return fault.Missing("node")
@@ -176,6 +178,9 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 			return fmt.Errorf("read node: %w", err)
 		}
 		e.Details = map[string]any{"name": row.Name}
+		if err := s.vacate(sys, t, in, e); err != nil {
+			return err
+		}
 		err = t.Node.DeleteOneID(id).Exec(ctx)
 		switch {
 		case ent.IsNotFound(err):
@@ -193,10 +198,42 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	return err
 }
 
+// vacate removes what a node that is to be deleted still has, or says why it cannot go.
+func (s *Service) vacate(ctx context.Context, t *ent.Tx, in DeleteInput, e *audit.Entry) error {
+	waiting, err := t.Server.Query().Where(server.NodeID(in.ID), server.DeletedAtNotNil()).IDs(ctx)
+	if err != nil {
+		return fmt.Errorf("find deleted servers of the node: %w", err)
+	}
+	there, err := t.Server.Query().Where(server.NodeID(in.ID), server.DeletedAtIsNil()).Count(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("count servers of the node: %w", err)
+	case there > 0:
+		return occupied(fmt.Sprintf("%d servers are", there))
+	case len(waiting) > 0 && !in.Force:
+		return fault.New(fault.Conflict, "%d servers were deleted but wait for this node to remove them, which it does when it returns. "+
+			"If it will not return, delete it with force.", len(waiting))
+	case len(waiting) > 0:
+		e.Details["abandoned"] = waiting
+		if _, err := t.Server.Delete().Where(server.IDIn(waiting...), server.DeletedAtNotNil()).Exec(ctx); err != nil {
+			return fmt.Errorf("give up deleted servers: %w", err)
+		}
+	}
+	ports, err := t.Allocation.Query().Where(allocation.NodeID(in.ID)).IDs(ctx)
+	if err != nil {
+		return fmt.Errorf("find allocations of the node: %w", err)
+	}
+	for _, id := range ports { // one by one, since each deletion is announced
+		if err := t.Allocation.DeleteOneID(id).Exec(ctx); err != nil {
+			return fmt.Errorf("delete allocation: %w", err)
+		}
+	}
+	return nil
+}
+
 // occupied is the refusal to delete a node; who begins the sentence.
 func occupied(who string) *fault.Error {
-	return fault.New(fault.Conflict, "%s on this node: delete them or transfer them to another node first. "+
-		"A server deleted while its node is offline goes when the node returns.", who)
+	return fault.New(fault.Conflict, "%s on this node: delete them or transfer them to another node first.", who)
 }
 
 // validate checks the fields that are given.

@@ -14,6 +14,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/bus"
+	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
@@ -52,6 +53,7 @@ func (open) Open(ctx context.Context, _ access.Permission, _ access.Target) (con
 
 type world struct {
 	*servers.Service
+	bus                        *bus.Bus
 	store                      *store.Store
 	link                       *link
 	ctx                        context.Context
@@ -70,7 +72,7 @@ func newWorld(t *testing.T, s *store.Store) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{store: s, link: &link{}, ctx: testkit.System(t.Context())}
+	w := &world{store: s, bus: b, link: &link{}, ctx: testkit.System(t.Context())}
 	w.Service = servers.New(servers.Config{
 		Client: s.Client, Bus: b, Link: w.link, Gate: open{}, Logger: log,
 		Nodes: nodes.New(nodes.Config{Client: s.Client, Bus: b, Logger: log}),
@@ -323,9 +325,21 @@ func TestDeleteWaitsForTheNode(t *testing.T) {
 	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
 		w := newWorld(t, s)
 		sv := w.create(t)
-		w.do(t, func(ctx context.Context, x *ent.Tx) { x.Node.UpdateOneID(w.nodeID).SetOnline(false).ExecX(ctx) })
+		var accessID string
+		w.do(t, func(ctx context.Context, x *ent.Tx) {
+			x.Node.UpdateOneID(w.nodeID).SetOnline(false).ExecX(ctx)
+			friend := x.User.Create().SetEmail("b@example.com").SetUsername("b").SetUsernameKey("b").SetPasswordHash("-").SaveX(ctx)
+			accessID = x.ServerAccess.Create().SetServerID(sv.ID).SetUser(friend).SetPermissions([]string{"server.read"}).SaveX(ctx).ID
+		})
+		ended, err := changes.Subscribe(t.Context(), w.bus, accessID)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := w.Delete(w.ctx, servers.DeleteInput{ID: sv.ID, KeepFiles: true}); err != nil {
 			t.Fatal(err)
+		}
+		if e := <-ended.C(); e.Operation != kind.OperationDeleted || e.Had.OwnerID != w.userID {
+			t.Errorf("of the access that goes with it is told %+v", e)
 		}
 		wanted, err := w.One(w.ctx, w.nodeID, sv.ID)
 		if err != nil || wanted.Remove == nil || !wanted.Remove.GetKeepFiles() {

@@ -111,7 +111,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 	streams := stream.NewRunner(presenter)
 	w.Schema = graph.NewSchema(graph.Config{
 		Client: s.Client, Accounts: w.Accounts, Nodes: hosts, Console: w.Console, Metrics: measured, Streams: streams,
-		Changes:   &changes.Feed{Client: s.Client, Bus: b, Accounts: w.Accounts},
+		Changes:   changes.NewFeed(s.Client, b, w.Accounts),
 		Templates: templates.New(templates.Config{Client: s.Client, Logger: log}),
 		Servers: servers.New(servers.Config{
 			Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Logger: log,

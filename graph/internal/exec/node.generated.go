@@ -814,8 +814,8 @@ func UnmarshalCreateNodeInput(ctx context.Context, raw any) (model.CreateNodeInp
 	return out, err
 }
 
-func unmarshalInputDeleteNodeInput(ctx context.Context, ec *executionContext, obj any) (model.DeleteNodeInput, error) {
-	var it model.DeleteNodeInput
+func unmarshalInputDeleteNodeInput(ctx context.Context, ec *executionContext, obj any) (nodes.DeleteInput, error) {
+	var it nodes.DeleteInput
 	if obj == nil {
 		return it, nil
 	}
@@ -825,7 +825,7 @@ func unmarshalInputDeleteNodeInput(ctx context.Context, ec *executionContext, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id"}
+	fieldsInOrder := [...]string{"id", "force"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -839,6 +839,13 @@ func unmarshalInputDeleteNodeInput(ctx context.Context, ec *executionContext, ob
 				return it, err
 			}
 			it.ID = data
+		case "force":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("force"))
+			data, err := unmarshalOBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Force = data
 		}
 	}
 	return it, nil
@@ -850,8 +857,8 @@ func unmarshalInputDeleteNodeInput(ctx context.Context, ec *executionContext, ob
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalDeleteNodeInput(ctx context.Context, raw any) (model.DeleteNodeInput, error) {
-	var out model.DeleteNodeInput
+func UnmarshalDeleteNodeInput(ctx context.Context, raw any) (nodes.DeleteInput, error) {
+	var out nodes.DeleteInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteNodeInput", raw, &out)
 	return out, err
 }
@@ -1430,7 +1437,7 @@ func marshalNCreateNodePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋg
 	return _CreateNodePayload(ctx, ec, sel, v)
 }
 
-func unmarshalNDeleteNodeInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐDeleteNodeInput(ctx context.Context, ec *executionContext, v any) (model.DeleteNodeInput, error) {
+func unmarshalNDeleteNodeInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋnodesᚐDeleteInput(ctx context.Context, ec *executionContext, v any) (nodes.DeleteInput, error) {
 	res, err := unmarshalInputDeleteNodeInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }

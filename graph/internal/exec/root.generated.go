@@ -51,7 +51,7 @@ type MutationResolver interface {
 	DeleteLocation(ctx context.Context, input model.DeleteLocationInput) (*model.DeleteLocationPayload, error)
 	CreateNode(ctx context.Context, input model.CreateNodeInput) (*model.CreateNodePayload, error)
 	UpdateNode(ctx context.Context, input model.UpdateNodeInput) (*model.UpdateNodePayload, error)
-	DeleteNode(ctx context.Context, input model.DeleteNodeInput) (*model.DeleteNodePayload, error)
+	DeleteNode(ctx context.Context, input nodes.DeleteInput) (*model.DeleteNodePayload, error)
 	CreateEnrolmentToken(ctx context.Context, input model.CreateEnrolmentTokenInput) (*model.CreateEnrolmentTokenPayload, error)
 	CreateRole(ctx context.Context, input accounts.CreateRoleInput) (*model.CreateRolePayload, error)
 	UpdateRole(ctx context.Context, input model.UpdateRoleInput) (*model.UpdateRolePayload, error)
@@ -376,8 +376,8 @@ func field_Mutation_deleteNode_args(ctx context.Context, ec *executionContext, r
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.DeleteNodeInput, error) {
-			return unmarshalNDeleteNodeInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐDeleteNodeInput(ctx, ec, v)
+		func(ctx context.Context, v any) (nodes.DeleteInput, error) {
+			return unmarshalNDeleteNodeInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋnodesᚐDeleteInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2384,7 +2384,7 @@ func _Mutation_deleteNode(ctx context.Context, ec *executionContext, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteNode(ctx, fc.Args["input"].(model.DeleteNodeInput))
+			return ec.Resolvers.Mutation().DeleteNode(ctx, fc.Args["input"].(nodes.DeleteInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteNodePayload) graphql.Marshaler {

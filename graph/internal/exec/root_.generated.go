@@ -11373,6 +11373,8 @@ type UpdateNodePayload {
 input DeleteNodeInput {
   "The node to delete."
   id: ID!
+  "Also when servers that were deleted still wait for the node to remove them: for a machine that will not return, whose files Catalyst cannot remove."
+  force: Boolean
 }
 
 "Answer of deleteNode."

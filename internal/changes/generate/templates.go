@@ -13,6 +13,7 @@ import (
 
 	model "github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/kind"
 )
 
 // The kinds of entities whose changes can be followed.
@@ -20,7 +21,7 @@ var (
 {{- range . }}
 	// {{ .Event }} follows {{ .A }}.
 	{{ .Event }} = Kind[model.{{ .Name }}]{
-		entity: model.Type{{ .Name }}, noun: "{{ .Words }}",
+		prefix: kind.Prefix{{ .Event }}, entity: model.Type{{ .Name }}, noun: "{{ .Words }}",
 		load: func(ctx context.Context, c *model.Client, id string) (*model.{{ .Name }}, error) { return c.{{ .Name }}.Get(ctx, id) },
 	}
 {{- end }}
