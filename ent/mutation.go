@@ -19312,6 +19312,8 @@ type ServerMutation struct {
 	installed_at           *time.Time
 	console_seq            *int64
 	addconsole_seq         *int64
+	console_bytes          *int64
+	addconsole_bytes       *int64
 	clearedFields          map[string]struct{}
 	owner                  *string
 	clearedowner           bool
@@ -21297,6 +21299,62 @@ func (m *ServerMutation) ResetConsoleSeq() {
 	m.addconsole_seq = nil
 }
 
+// SetConsoleBytes sets the "console_bytes" field.
+func (m *ServerMutation) SetConsoleBytes(i int64) {
+	m.console_bytes = &i
+	m.addconsole_bytes = nil
+}
+
+// ConsoleBytes returns the value of the "console_bytes" field in the mutation.
+func (m *ServerMutation) ConsoleBytes() (r int64, exists bool) {
+	v := m.console_bytes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConsoleBytes returns the old "console_bytes" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldConsoleBytes(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConsoleBytes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConsoleBytes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConsoleBytes: %w", err)
+	}
+	return oldValue.ConsoleBytes, nil
+}
+
+// AddConsoleBytes adds i to the "console_bytes" field.
+func (m *ServerMutation) AddConsoleBytes(i int64) {
+	if m.addconsole_bytes != nil {
+		*m.addconsole_bytes += i
+	} else {
+		m.addconsole_bytes = &i
+	}
+}
+
+// AddedConsoleBytes returns the value that was added to the "console_bytes" field in this mutation.
+func (m *ServerMutation) AddedConsoleBytes() (r int64, exists bool) {
+	v := m.addconsole_bytes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetConsoleBytes resets all changes to the "console_bytes" field.
+func (m *ServerMutation) ResetConsoleBytes() {
+	m.console_bytes = nil
+	m.addconsole_bytes = nil
+}
+
 // ClearOwner clears the "owner" edge to the User entity.
 func (m *ServerMutation) ClearOwner() {
 	m.clearedowner = true
@@ -21790,7 +21848,7 @@ func (m *ServerMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ServerMutation) Fields() []string {
-	fields := make([]string, 0, 39)
+	fields := make([]string, 0, 40)
 	if m.created_at != nil {
 		fields = append(fields, server.FieldCreatedAt)
 	}
@@ -21908,6 +21966,9 @@ func (m *ServerMutation) Fields() []string {
 	if m.console_seq != nil {
 		fields = append(fields, server.FieldConsoleSeq)
 	}
+	if m.console_bytes != nil {
+		fields = append(fields, server.FieldConsoleBytes)
+	}
 	return fields
 }
 
@@ -21994,6 +22055,8 @@ func (m *ServerMutation) Field(name string) (ent.Value, bool) {
 		return m.InstalledAt()
 	case server.FieldConsoleSeq:
 		return m.ConsoleSeq()
+	case server.FieldConsoleBytes:
+		return m.ConsoleBytes()
 	}
 	return nil, false
 }
@@ -22081,6 +22144,8 @@ func (m *ServerMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldInstalledAt(ctx)
 	case server.FieldConsoleSeq:
 		return m.OldConsoleSeq(ctx)
+	case server.FieldConsoleBytes:
+		return m.OldConsoleBytes(ctx)
 	}
 	return nil, fmt.Errorf("unknown Server field %s", name)
 }
@@ -22363,6 +22428,13 @@ func (m *ServerMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetConsoleSeq(v)
 		return nil
+	case server.FieldConsoleBytes:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConsoleBytes(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Server field %s", name)
 }
@@ -22419,6 +22491,9 @@ func (m *ServerMutation) AddedFields() []string {
 	if m.addconsole_seq != nil {
 		fields = append(fields, server.FieldConsoleSeq)
 	}
+	if m.addconsole_bytes != nil {
+		fields = append(fields, server.FieldConsoleBytes)
+	}
 	return fields
 }
 
@@ -22459,6 +22534,8 @@ func (m *ServerMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedCrashCount()
 	case server.FieldConsoleSeq:
 		return m.AddedConsoleSeq()
+	case server.FieldConsoleBytes:
+		return m.AddedConsoleBytes()
 	}
 	return nil, false
 }
@@ -22579,6 +22656,13 @@ func (m *ServerMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddConsoleSeq(v)
+		return nil
+	case server.FieldConsoleBytes:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddConsoleBytes(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Server numeric field %s", name)
@@ -22774,6 +22858,9 @@ func (m *ServerMutation) ResetField(name string) error {
 		return nil
 	case server.FieldConsoleSeq:
 		m.ResetConsoleSeq()
+		return nil
+	case server.FieldConsoleBytes:
+		m.ResetConsoleBytes()
 		return nil
 	}
 	return fmt.Errorf("unknown Server field %s", name)
@@ -23748,6 +23835,8 @@ type ServerLogMutation struct {
 	at            *time.Time
 	stream        *kind.Stream
 	text          *string
+	bytes_upto    *int64
+	addbytes_upto *int64
 	clearedFields map[string]struct{}
 	server        *string
 	clearedserver bool
@@ -24060,6 +24149,62 @@ func (m *ServerLogMutation) ResetText() {
 	m.text = nil
 }
 
+// SetBytesUpto sets the "bytes_upto" field.
+func (m *ServerLogMutation) SetBytesUpto(i int64) {
+	m.bytes_upto = &i
+	m.addbytes_upto = nil
+}
+
+// BytesUpto returns the value of the "bytes_upto" field in the mutation.
+func (m *ServerLogMutation) BytesUpto() (r int64, exists bool) {
+	v := m.bytes_upto
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBytesUpto returns the old "bytes_upto" field's value of the ServerLog entity.
+// If the ServerLog object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerLogMutation) OldBytesUpto(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBytesUpto is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBytesUpto requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBytesUpto: %w", err)
+	}
+	return oldValue.BytesUpto, nil
+}
+
+// AddBytesUpto adds i to the "bytes_upto" field.
+func (m *ServerLogMutation) AddBytesUpto(i int64) {
+	if m.addbytes_upto != nil {
+		*m.addbytes_upto += i
+	} else {
+		m.addbytes_upto = &i
+	}
+}
+
+// AddedBytesUpto returns the value that was added to the "bytes_upto" field in this mutation.
+func (m *ServerLogMutation) AddedBytesUpto() (r int64, exists bool) {
+	v := m.addbytes_upto
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetBytesUpto resets all changes to the "bytes_upto" field.
+func (m *ServerLogMutation) ResetBytesUpto() {
+	m.bytes_upto = nil
+	m.addbytes_upto = nil
+}
+
 // ClearServer clears the "server" edge to the Server entity.
 func (m *ServerLogMutation) ClearServer() {
 	m.clearedserver = true
@@ -24121,7 +24266,7 @@ func (m *ServerLogMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ServerLogMutation) Fields() []string {
-	fields := make([]string, 0, 5)
+	fields := make([]string, 0, 6)
 	if m.server != nil {
 		fields = append(fields, serverlog.FieldServerID)
 	}
@@ -24136,6 +24281,9 @@ func (m *ServerLogMutation) Fields() []string {
 	}
 	if m.text != nil {
 		fields = append(fields, serverlog.FieldText)
+	}
+	if m.bytes_upto != nil {
+		fields = append(fields, serverlog.FieldBytesUpto)
 	}
 	return fields
 }
@@ -24155,6 +24303,8 @@ func (m *ServerLogMutation) Field(name string) (ent.Value, bool) {
 		return m.Stream()
 	case serverlog.FieldText:
 		return m.Text()
+	case serverlog.FieldBytesUpto:
+		return m.BytesUpto()
 	}
 	return nil, false
 }
@@ -24174,6 +24324,8 @@ func (m *ServerLogMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldStream(ctx)
 	case serverlog.FieldText:
 		return m.OldText(ctx)
+	case serverlog.FieldBytesUpto:
+		return m.OldBytesUpto(ctx)
 	}
 	return nil, fmt.Errorf("unknown ServerLog field %s", name)
 }
@@ -24218,6 +24370,13 @@ func (m *ServerLogMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetText(v)
 		return nil
+	case serverlog.FieldBytesUpto:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBytesUpto(v)
+		return nil
 	}
 	return fmt.Errorf("unknown ServerLog field %s", name)
 }
@@ -24229,6 +24388,9 @@ func (m *ServerLogMutation) AddedFields() []string {
 	if m.addseq != nil {
 		fields = append(fields, serverlog.FieldSeq)
 	}
+	if m.addbytes_upto != nil {
+		fields = append(fields, serverlog.FieldBytesUpto)
+	}
 	return fields
 }
 
@@ -24239,6 +24401,8 @@ func (m *ServerLogMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case serverlog.FieldSeq:
 		return m.AddedSeq()
+	case serverlog.FieldBytesUpto:
+		return m.AddedBytesUpto()
 	}
 	return nil, false
 }
@@ -24254,6 +24418,13 @@ func (m *ServerLogMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddSeq(v)
+		return nil
+	case serverlog.FieldBytesUpto:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBytesUpto(v)
 		return nil
 	}
 	return fmt.Errorf("unknown ServerLog numeric field %s", name)
@@ -24296,6 +24467,9 @@ func (m *ServerLogMutation) ResetField(name string) error {
 		return nil
 	case serverlog.FieldText:
 		m.ResetText()
+		return nil
+	case serverlog.FieldBytesUpto:
+		m.ResetBytesUpto()
 		return nil
 	}
 	return fmt.Errorf("unknown ServerLog field %s", name)

@@ -101,6 +101,8 @@ type Server struct {
 	InstalledAt *time.Time `json:"installed_at,omitempty"`
 	// Last console line that was stored.
 	ConsoleSeq int64 `json:"console_seq,omitempty"`
+	// Bytes of text of all console lines that were ever stored.
+	ConsoleBytes int64 `json:"console_bytes,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ServerQuery when eager-loading is set.
 	Edges        ServerEdges `json:"edges"`
@@ -249,7 +251,7 @@ func (*Server) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case server.FieldSuspended, server.FieldPendingRestart, server.FieldKeepFiles, server.FieldOomKilled:
 			values[i] = new(sql.NullBool)
-		case server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldGeneration, server.FieldRun, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldConsoleSeq:
+		case server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldGeneration, server.FieldRun, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldConsoleSeq, server.FieldConsoleBytes:
 			values[i] = new(sql.NullInt64)
 		case server.FieldID, server.FieldName, server.FieldDescription, server.FieldOwnerID, server.FieldNodeID, server.FieldTemplateID, server.FieldImage, server.FieldNetworkMode, server.FieldNetwork, server.FieldCrashPolicy, server.FieldPower, server.FieldState, server.FieldStateReason:
 			values[i] = new(sql.NullString)
@@ -522,6 +524,12 @@ func (_m *Server) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ConsoleSeq = value.Int64
 			}
+		case server.FieldConsoleBytes:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field console_bytes", values[i])
+			} else if value.Valid {
+				_m.ConsoleBytes = value.Int64
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -739,6 +747,9 @@ func (_m *Server) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("console_seq=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ConsoleSeq))
+	builder.WriteString(", ")
+	builder.WriteString("console_bytes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ConsoleBytes))
 	builder.WriteByte(')')
 	return builder.String()
 }

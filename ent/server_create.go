@@ -532,6 +532,20 @@ func (_c *ServerCreate) SetNillableConsoleSeq(v *int64) *ServerCreate {
 	return _c
 }
 
+// SetConsoleBytes sets the "console_bytes" field.
+func (_c *ServerCreate) SetConsoleBytes(v int64) *ServerCreate {
+	_c.mutation.SetConsoleBytes(v)
+	return _c
+}
+
+// SetNillableConsoleBytes sets the "console_bytes" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableConsoleBytes(v *int64) *ServerCreate {
+	if v != nil {
+		_c.SetConsoleBytes(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ServerCreate) SetID(v string) *ServerCreate {
 	_c.mutation.SetID(v)
@@ -820,6 +834,10 @@ func (_c *ServerCreate) defaults() error {
 		v := server.DefaultConsoleSeq
 		_c.mutation.SetConsoleSeq(v)
 	}
+	if _, ok := _c.mutation.ConsoleBytes(); !ok {
+		v := server.DefaultConsoleBytes
+		_c.mutation.SetConsoleBytes(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if server.DefaultID == nil {
 			return fmt.Errorf("ent: uninitialized server.DefaultID (forgotten import ent/runtime?)")
@@ -1045,6 +1063,14 @@ func (_c *ServerCreate) check() error {
 			return &ValidationError{Name: "console_seq", err: fmt.Errorf(`ent: validator failed for field "Server.console_seq": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.ConsoleBytes(); !ok {
+		return &ValidationError{Name: "console_bytes", err: errors.New(`ent: missing required field "Server.console_bytes"`)}
+	}
+	if v, ok := _c.mutation.ConsoleBytes(); ok {
+		if err := server.ConsoleBytesValidator(v); err != nil {
+			return &ValidationError{Name: "console_bytes", err: fmt.Errorf(`ent: validator failed for field "Server.console_bytes": %w`, err)}
+		}
+	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := server.IDValidator(v); err != nil {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "Server.id": %w`, err)}
@@ -1238,6 +1264,10 @@ func (_c *ServerCreate) createSpec() (*Server, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ConsoleSeq(); ok {
 		_spec.SetField(server.FieldConsoleSeq, field.TypeInt64, value)
 		_node.ConsoleSeq = value
+	}
+	if value, ok := _c.mutation.ConsoleBytes(); ok {
+		_spec.SetField(server.FieldConsoleBytes, field.TypeInt64, value)
+		_node.ConsoleBytes = value
 	}
 	if nodes := _c.mutation.OwnerIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -2054,6 +2084,24 @@ func (u *ServerUpsert) AddConsoleSeq(v int64) *ServerUpsert {
 	return u
 }
 
+// SetConsoleBytes sets the "console_bytes" field.
+func (u *ServerUpsert) SetConsoleBytes(v int64) *ServerUpsert {
+	u.Set(server.FieldConsoleBytes, v)
+	return u
+}
+
+// UpdateConsoleBytes sets the "console_bytes" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateConsoleBytes() *ServerUpsert {
+	u.SetExcluded(server.FieldConsoleBytes)
+	return u
+}
+
+// AddConsoleBytes adds v to the "console_bytes" field.
+func (u *ServerUpsert) AddConsoleBytes(v int64) *ServerUpsert {
+	u.Add(server.FieldConsoleBytes, v)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -2802,6 +2850,27 @@ func (u *ServerUpsertOne) AddConsoleSeq(v int64) *ServerUpsertOne {
 func (u *ServerUpsertOne) UpdateConsoleSeq() *ServerUpsertOne {
 	return u.Update(func(s *ServerUpsert) {
 		s.UpdateConsoleSeq()
+	})
+}
+
+// SetConsoleBytes sets the "console_bytes" field.
+func (u *ServerUpsertOne) SetConsoleBytes(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetConsoleBytes(v)
+	})
+}
+
+// AddConsoleBytes adds v to the "console_bytes" field.
+func (u *ServerUpsertOne) AddConsoleBytes(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddConsoleBytes(v)
+	})
+}
+
+// UpdateConsoleBytes sets the "console_bytes" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateConsoleBytes() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateConsoleBytes()
 	})
 }
 
@@ -3720,6 +3789,27 @@ func (u *ServerUpsertBulk) AddConsoleSeq(v int64) *ServerUpsertBulk {
 func (u *ServerUpsertBulk) UpdateConsoleSeq() *ServerUpsertBulk {
 	return u.Update(func(s *ServerUpsert) {
 		s.UpdateConsoleSeq()
+	})
+}
+
+// SetConsoleBytes sets the "console_bytes" field.
+func (u *ServerUpsertBulk) SetConsoleBytes(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetConsoleBytes(v)
+	})
+}
+
+// AddConsoleBytes adds v to the "console_bytes" field.
+func (u *ServerUpsertBulk) AddConsoleBytes(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddConsoleBytes(v)
+	})
+}
+
+// UpdateConsoleBytes sets the "console_bytes" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateConsoleBytes() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateConsoleBytes()
 	})
 }
 

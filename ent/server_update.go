@@ -715,6 +715,27 @@ func (_u *ServerUpdate) AddConsoleSeq(v int64) *ServerUpdate {
 	return _u
 }
 
+// SetConsoleBytes sets the "console_bytes" field.
+func (_u *ServerUpdate) SetConsoleBytes(v int64) *ServerUpdate {
+	_u.mutation.ResetConsoleBytes()
+	_u.mutation.SetConsoleBytes(v)
+	return _u
+}
+
+// SetNillableConsoleBytes sets the "console_bytes" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableConsoleBytes(v *int64) *ServerUpdate {
+	if v != nil {
+		_u.SetConsoleBytes(*v)
+	}
+	return _u
+}
+
+// AddConsoleBytes adds value to the "console_bytes" field.
+func (_u *ServerUpdate) AddConsoleBytes(v int64) *ServerUpdate {
+	_u.mutation.AddConsoleBytes(v)
+	return _u
+}
+
 // SetOwner sets the "owner" edge to the User entity.
 func (_u *ServerUpdate) SetOwner(v *User) *ServerUpdate {
 	return _u.SetOwnerID(v.ID)
@@ -1169,6 +1190,11 @@ func (_u *ServerUpdate) check() error {
 			return &ValidationError{Name: "console_seq", err: fmt.Errorf(`ent: validator failed for field "Server.console_seq": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.ConsoleBytes(); ok {
+		if err := server.ConsoleBytesValidator(v); err != nil {
+			return &ValidationError{Name: "console_bytes", err: fmt.Errorf(`ent: validator failed for field "Server.console_bytes": %w`, err)}
+		}
+	}
 	if _u.mutation.OwnerCleared() && len(_u.mutation.OwnerIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Server.owner"`)
 	}
@@ -1380,6 +1406,12 @@ func (_u *ServerUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedConsoleSeq(); ok {
 		_spec.AddField(server.FieldConsoleSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ConsoleBytes(); ok {
+		_spec.SetField(server.FieldConsoleBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedConsoleBytes(); ok {
+		_spec.AddField(server.FieldConsoleBytes, field.TypeInt64, value)
 	}
 	if _u.mutation.OwnerCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -2479,6 +2511,27 @@ func (_u *ServerUpdateOne) AddConsoleSeq(v int64) *ServerUpdateOne {
 	return _u
 }
 
+// SetConsoleBytes sets the "console_bytes" field.
+func (_u *ServerUpdateOne) SetConsoleBytes(v int64) *ServerUpdateOne {
+	_u.mutation.ResetConsoleBytes()
+	_u.mutation.SetConsoleBytes(v)
+	return _u
+}
+
+// SetNillableConsoleBytes sets the "console_bytes" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableConsoleBytes(v *int64) *ServerUpdateOne {
+	if v != nil {
+		_u.SetConsoleBytes(*v)
+	}
+	return _u
+}
+
+// AddConsoleBytes adds value to the "console_bytes" field.
+func (_u *ServerUpdateOne) AddConsoleBytes(v int64) *ServerUpdateOne {
+	_u.mutation.AddConsoleBytes(v)
+	return _u
+}
+
 // SetOwner sets the "owner" edge to the User entity.
 func (_u *ServerUpdateOne) SetOwner(v *User) *ServerUpdateOne {
 	return _u.SetOwnerID(v.ID)
@@ -2946,6 +2999,11 @@ func (_u *ServerUpdateOne) check() error {
 			return &ValidationError{Name: "console_seq", err: fmt.Errorf(`ent: validator failed for field "Server.console_seq": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.ConsoleBytes(); ok {
+		if err := server.ConsoleBytesValidator(v); err != nil {
+			return &ValidationError{Name: "console_bytes", err: fmt.Errorf(`ent: validator failed for field "Server.console_bytes": %w`, err)}
+		}
+	}
 	if _u.mutation.OwnerCleared() && len(_u.mutation.OwnerIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Server.owner"`)
 	}
@@ -3174,6 +3232,12 @@ func (_u *ServerUpdateOne) sqlSave(ctx context.Context) (_node *Server, err erro
 	}
 	if value, ok := _u.mutation.AddedConsoleSeq(); ok {
 		_spec.AddField(server.FieldConsoleSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ConsoleBytes(); ok {
+		_spec.SetField(server.FieldConsoleBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedConsoleBytes(); ok {
+		_spec.AddField(server.FieldConsoleBytes, field.TypeInt64, value)
 	}
 	if _u.mutation.OwnerCleared() {
 		edge := &sqlgraph.EdgeSpec{

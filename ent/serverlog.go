@@ -30,6 +30,8 @@ type ServerLog struct {
 	Stream kind.Stream `json:"stream,omitempty"`
 	// The line without its end, as valid UTF-8.
 	Text string `json:"text,omitempty"`
+	// Bytes of text that the server has written up to the end of this line.
+	BytesUpto int64 `json:"bytes_upto,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ServerLogQuery when eager-loading is set.
 	Edges        ServerLogEdges `json:"edges"`
@@ -63,7 +65,7 @@ func (*ServerLog) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case serverlog.FieldID, serverlog.FieldSeq:
+		case serverlog.FieldID, serverlog.FieldSeq, serverlog.FieldBytesUpto:
 			values[i] = new(sql.NullInt64)
 		case serverlog.FieldServerID, serverlog.FieldStream, serverlog.FieldText:
 			values[i] = new(sql.NullString)
@@ -120,6 +122,12 @@ func (_m *ServerLog) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Text = value.String
 			}
+		case serverlog.FieldBytesUpto:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field bytes_upto", values[i])
+			} else if value.Valid {
+				_m.BytesUpto = value.Int64
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -175,6 +183,9 @@ func (_m *ServerLog) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("text=")
 	builder.WriteString(_m.Text)
+	builder.WriteString(", ")
+	builder.WriteString("bytes_upto=")
+	builder.WriteString(fmt.Sprintf("%v", _m.BytesUpto))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -54,6 +54,20 @@ func (_c *ServerLogCreate) SetText(v string) *ServerLogCreate {
 	return _c
 }
 
+// SetBytesUpto sets the "bytes_upto" field.
+func (_c *ServerLogCreate) SetBytesUpto(v int64) *ServerLogCreate {
+	_c.mutation.SetBytesUpto(v)
+	return _c
+}
+
+// SetNillableBytesUpto sets the "bytes_upto" field if the given value is not nil.
+func (_c *ServerLogCreate) SetNillableBytesUpto(v *int64) *ServerLogCreate {
+	if v != nil {
+		_c.SetBytesUpto(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ServerLogCreate) SetID(v int64) *ServerLogCreate {
 	_c.mutation.SetID(v)
@@ -72,6 +86,9 @@ func (_c *ServerLogCreate) Mutation() *ServerLogMutation {
 
 // Save creates the ServerLog in the database.
 func (_c *ServerLogCreate) Save(ctx context.Context) (*ServerLog, error) {
+	if err := _c.defaults(); err != nil {
+		return nil, err
+	}
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -95,6 +112,15 @@ func (_c *ServerLogCreate) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
 		panic(err)
 	}
+}
+
+// defaults sets the default values of the builder before save.
+func (_c *ServerLogCreate) defaults() error {
+	if _, ok := _c.mutation.BytesUpto(); !ok {
+		v := serverlog.DefaultBytesUpto
+		_c.mutation.SetBytesUpto(v)
+	}
+	return nil
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -123,6 +149,14 @@ func (_c *ServerLogCreate) check() error {
 	}
 	if _, ok := _c.mutation.Text(); !ok {
 		return &ValidationError{Name: "text", err: errors.New(`ent: missing required field "ServerLog.text"`)}
+	}
+	if _, ok := _c.mutation.BytesUpto(); !ok {
+		return &ValidationError{Name: "bytes_upto", err: errors.New(`ent: missing required field "ServerLog.bytes_upto"`)}
+	}
+	if v, ok := _c.mutation.BytesUpto(); ok {
+		if err := serverlog.BytesUptoValidator(v); err != nil {
+			return &ValidationError{Name: "bytes_upto", err: fmt.Errorf(`ent: validator failed for field "ServerLog.bytes_upto": %w`, err)}
+		}
 	}
 	if len(_c.mutation.ServerIDs()) == 0 {
 		return &ValidationError{Name: "server", err: errors.New(`ent: missing required edge "ServerLog.server"`)}
@@ -175,6 +209,10 @@ func (_c *ServerLogCreate) createSpec() (*ServerLog, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Text(); ok {
 		_spec.SetField(serverlog.FieldText, field.TypeString, value)
 		_node.Text = value
+	}
+	if value, ok := _c.mutation.BytesUpto(); ok {
+		_spec.SetField(serverlog.FieldBytesUpto, field.TypeInt64, value)
+		_node.BytesUpto = value
 	}
 	if nodes := _c.mutation.ServerIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -277,6 +315,9 @@ func (u *ServerLogUpsertOne) UpdateNewValues() *ServerLogUpsertOne {
 		if _, exists := u.create.mutation.Text(); exists {
 			s.SetIgnore(serverlog.FieldText)
 		}
+		if _, exists := u.create.mutation.BytesUpto(); exists {
+			s.SetIgnore(serverlog.FieldBytesUpto)
+		}
 	}))
 	return u
 }
@@ -360,6 +401,7 @@ func (_c *ServerLogCreateBulk) Save(ctx context.Context) ([]*ServerLog, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*ServerLogMutation)
 				if !ok {
@@ -503,6 +545,9 @@ func (u *ServerLogUpsertBulk) UpdateNewValues() *ServerLogUpsertBulk {
 			}
 			if _, exists := b.mutation.Text(); exists {
 				s.SetIgnore(serverlog.FieldText)
+			}
+			if _, exists := b.mutation.BytesUpto(); exists {
+				s.SetIgnore(serverlog.FieldBytesUpto)
 			}
 		}
 	}))

@@ -1,8 +1,11 @@
 package graph
 
 import (
+	"context"
 	"strconv"
 	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/model"
@@ -51,6 +54,16 @@ func linePage(p *console.Page) *model.ConsoleLineConnection {
 		out.PageInfo.StartCursor, out.PageInfo.EndCursor = lineCursor(p.Lines[0]), lineCursor(p.Lines[n-1])
 	}
 	return out
+}
+
+// selects reports whether the field that is resolved is asked for one of its fields.
+func selects(ctx context.Context, name string) bool {
+	for _, f := range graphql.CollectFieldsCtx(ctx, nil) {
+		if f.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 func lineCursor(l console.Line) *ent.Cursor { return &ent.Cursor{ID: strconv.FormatUint(l.Seq, 10)} }

@@ -14,7 +14,16 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/servers"
 )
+
+func (r *mutationResolver) ExecuteCommand(ctx context.Context, input servers.ExecuteInput) (*servers.Output, error) {
+	out, err := r.r.Servers.Execute(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
 
 func (r *mutationResolver) SendCommand(ctx context.Context, input model.SendCommandInput) (*model.SendCommandPayload, error) {
 	row, err := r.r.Servers.SendCommand(ctx, input.ServerID, input.Command)
@@ -31,6 +40,7 @@ func (r *serverResolver) Logs(ctx context.Context, obj *ent.Server, after *strin
 			return nil, err
 		}
 		filter.Streams, filter.Since, filter.Until, filter.Contains = streams, since, until, orEmpty(contains)
+		filter.Counted = selects(ctx, "totalCount")
 		found, err := r.r.Console.Lines(ctx, obj.ID, filter)
 		if err != nil {
 			return nil, err

@@ -74,11 +74,3 @@ func changedNode(in model.UpdateNodeInput) (nodes.UpdateInput, error) {
 	}
 	return out, refused
 }
-
-func nodeIDs(rows []*ent.Node) []string {
-	ids := make([]string, len(rows))
-	for i, row := range rows {
-		ids[i] = row.ID
-	}
-	return ids
-}

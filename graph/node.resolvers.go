@@ -25,17 +25,9 @@ func (r *hostNodeResolver) Usage(ctx context.Context, obj *ent.Node) (*metrics.N
 	return usageOf(obj), nil
 }
 
-func (r *hostNodeResolver) Allocated(ctx context.Context, objs []*ent.Node) ([]*nodes.Allocated, error) {
-	found, err := r.r.Nodes.Allocated(ctx, nodeIDs(objs))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]*nodes.Allocated, len(objs))
-	for i, obj := range objs {
-		sum := found[obj.ID]
-		out[i] = &sum
-	}
-	return out, nil
+func (r *hostNodeResolver) Allocated(ctx context.Context, obj *ent.Node) (*nodes.Allocated, error) {
+	sum, err := batchesOf(ctx).allocated.Load(ctx, obj.ID)()
+	return &sum, err
 }
 
 func (r *hostNodeResolver) Labels(ctx context.Context, obj *ent.Node) ([]model.NodeLabel, error) {

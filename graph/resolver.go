@@ -39,7 +39,8 @@ type Resolver struct{ Config }
 
 // NewSchema returns the executable schema. It has no @defer, whose null placeholders break the types of clients.
 func NewSchema(cfg Config) graphql.ExecutableSchema {
-	resolvers := exec.Config{Resolvers: &Resolver{cfg}}
+	root := &Resolver{cfg}
+	resolvers := exec.Config{Resolvers: root}
 	schema := *exec.NewExecutableSchema(resolvers).Schema() // shared by all; what changes is copied
 	schema.Directives = maps.Clone(schema.Directives)
 	delete(schema.Directives, "defer")
@@ -49,7 +50,7 @@ func NewSchema(cfg Config) graphql.ExecutableSchema {
 	schema.Query, schema.Types = &query, maps.Clone(schema.Types)
 	schema.Types[query.Name] = &query
 	resolvers.Schema = &schema
-	return exec.NewExecutableSchema(resolvers)
+	return batching{exec.NewExecutableSchema(resolvers), &root.Config}
 }
 
 // query is a query of one kind of entity.

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 )
@@ -19,12 +18,4 @@ func changedServer(in model.UpdateServerInput) (servers.UpdateInput, error) {
 		CrashWindow:      given("crashWindow", in.CrashWindow, &refused),
 	}
 	return out, refused
-}
-
-func serverIDs(rows []*ent.Server) []string {
-	ids := make([]string, len(rows))
-	for i, row := range rows {
-		ids[i] = row.ID
-	}
-	return ids
 }

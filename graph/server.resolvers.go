@@ -115,27 +115,12 @@ func (r *queryResolver) Server(ctx context.Context, id string) (*ent.Server, err
 	return single(ctx, "server", q, err)
 }
 
-func (r *serverResolver) Environment(ctx context.Context, objs []*ent.Server) ([][]kind.EnvVar, error) {
-	out := make([][]kind.EnvVar, len(objs))
-	for i, obj := range objs {
-		var err error
-		if out[i], err = r.r.Servers.Environment(ctx, obj); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+func (r *serverResolver) Environment(ctx context.Context, obj *ent.Server) ([]kind.EnvVar, error) {
+	return batchesOf(ctx).environment.Load(ctx, obj.ID)()
 }
 
-func (r *serverResolver) Stats(ctx context.Context, objs []*ent.Server) ([]*metrics.Stats, error) {
-	found, err := r.r.Metrics.Latest(ctx, serverIDs(objs))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]*metrics.Stats, len(objs))
-	for i, obj := range objs {
-		out[i] = found[obj.ID]
-	}
-	return out, nil
+func (r *serverResolver) Stats(ctx context.Context, obj *ent.Server) (*metrics.Stats, error) {
+	return batchesOf(ctx).stats.Load(ctx, obj.ID)()
 }
 
 func (r *serverStateChangeResolver) Server(ctx context.Context, obj *servers.StateChange) (*ent.Server, error) {

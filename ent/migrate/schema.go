@@ -948,6 +948,7 @@ var (
 		{Name: "last_lines", Type: field.TypeJSON},
 		{Name: "installed_at", Type: field.TypeTime, Nullable: true},
 		{Name: "console_seq", Type: field.TypeInt64, Default: 0},
+		{Name: "console_bytes", Type: field.TypeInt64, Default: 0},
 		{Name: "node_id", Type: field.TypeString, Size: 64},
 		{Name: "template_id", Type: field.TypeString, Size: 64},
 		{Name: "owner_id", Type: field.TypeString, Size: 64},
@@ -960,19 +961,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "servers_nodes_servers",
-				Columns:    []*schema.Column{ServersColumns[37]},
+				Columns:    []*schema.Column{ServersColumns[38]},
 				RefColumns: []*schema.Column{NodesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_templates_servers",
-				Columns:    []*schema.Column{ServersColumns[38]},
+				Columns:    []*schema.Column{ServersColumns[39]},
 				RefColumns: []*schema.Column{TemplatesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_users_servers",
-				Columns:    []*schema.Column{ServersColumns[39]},
+				Columns:    []*schema.Column{ServersColumns[40]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -986,17 +987,17 @@ var (
 			{
 				Name:    "server_owner_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[39]},
+				Columns: []*schema.Column{ServersColumns[40]},
 			},
 			{
 				Name:    "server_node_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[37]},
+				Columns: []*schema.Column{ServersColumns[38]},
 			},
 			{
 				Name:    "server_template_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[38]},
+				Columns: []*schema.Column{ServersColumns[39]},
 			},
 			{
 				Name:    "server_name",
@@ -1068,6 +1069,7 @@ var (
 		{Name: "at", Type: field.TypeTime},
 		{Name: "stream", Type: field.TypeEnum, Enums: []string{"STDOUT", "STDERR", "SYSTEM", "INPUT"}},
 		{Name: "text", Type: field.TypeString, Size: 2147483647},
+		{Name: "bytes_upto", Type: field.TypeInt64, Default: 0},
 		{Name: "server_id", Type: field.TypeString, Size: 64},
 	}
 	// ServerLogsTable holds the schema information for the "server_logs" table.
@@ -1078,7 +1080,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "server_logs_servers_server",
-				Columns:    []*schema.Column{ServerLogsColumns[5]},
+				Columns:    []*schema.Column{ServerLogsColumns[6]},
 				RefColumns: []*schema.Column{ServersColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -1087,12 +1089,12 @@ var (
 			{
 				Name:    "serverlog_server_id_seq",
 				Unique:  true,
-				Columns: []*schema.Column{ServerLogsColumns[5], ServerLogsColumns[1]},
+				Columns: []*schema.Column{ServerLogsColumns[6], ServerLogsColumns[1]},
 			},
 			{
 				Name:    "serverlog_server_id_at",
 				Unique:  false,
-				Columns: []*schema.Column{ServerLogsColumns[5], ServerLogsColumns[2]},
+				Columns: []*schema.Column{ServerLogsColumns[6], ServerLogsColumns[2]},
 			},
 			{
 				Name:    "serverlog_at",

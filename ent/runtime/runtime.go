@@ -1655,6 +1655,12 @@ func init() {
 	server.DefaultConsoleSeq = serverDescConsoleSeq.Default.(int64)
 	// server.ConsoleSeqValidator is a validator for the "console_seq" field. It is called by the builders before save.
 	server.ConsoleSeqValidator = serverDescConsoleSeq.Validators[0].(func(int64) error)
+	// serverDescConsoleBytes is the schema descriptor for console_bytes field.
+	serverDescConsoleBytes := serverFields[37].Descriptor()
+	// server.DefaultConsoleBytes holds the default value on creation for the console_bytes field.
+	server.DefaultConsoleBytes = serverDescConsoleBytes.Default.(int64)
+	// server.ConsoleBytesValidator is a validator for the "console_bytes" field. It is called by the builders before save.
+	server.ConsoleBytesValidator = serverDescConsoleBytes.Validators[0].(func(int64) error)
 	// serverDescID is the schema descriptor for id field.
 	serverDescID := serverMixinFields0[0].Descriptor()
 	// server.DefaultID holds the default value on creation for the id field.
@@ -1739,6 +1745,12 @@ func init() {
 	serverlogDescSeq := serverlogFields[1].Descriptor()
 	// serverlog.SeqValidator is a validator for the "seq" field. It is called by the builders before save.
 	serverlog.SeqValidator = serverlogDescSeq.Validators[0].(func(int64) error)
+	// serverlogDescBytesUpto is the schema descriptor for bytes_upto field.
+	serverlogDescBytesUpto := serverlogFields[5].Descriptor()
+	// serverlog.DefaultBytesUpto holds the default value on creation for the bytes_upto field.
+	serverlog.DefaultBytesUpto = serverlogDescBytesUpto.Default.(int64)
+	// serverlog.BytesUptoValidator is a validator for the "bytes_upto" field. It is called by the builders before save.
+	serverlog.BytesUptoValidator = serverlogDescBytesUpto.Validators[0].(func(int64) error)
 	servermetricsMixin := schema.ServerMetrics{}.Mixin()
 	servermetrics.Policy = privacy.NewPolicies(servermetricsMixin[0], schema.ServerMetrics{})
 	servermetrics.Hooks[0] = func(next ent.Mutator) ent.Mutator {

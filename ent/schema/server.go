@@ -128,6 +128,8 @@ func serverObserved() []ent.Field {
 			Comment("When the server was last installed."),
 		field.Int64("console_seq").Default(0).NonNegative().Annotations(hidden()).
 			Comment("Last console line that was stored."),
+		field.Int64("console_bytes").Default(0).NonNegative().Annotations(hidden()).
+			Comment("Bytes of text of all console lines that were ever stored."),
 	}
 }
 

@@ -37,6 +37,8 @@ func (ServerLog) Fields() []ent.Field {
 			Comment("Where the line comes from."),
 		field.Text("text").Immutable().
 			Comment("The line without its end, as valid UTF-8."),
+		field.Int64("bytes_upto").Default(0).NonNegative().Immutable().
+			Comment("Bytes of text that the server has written up to the end of this line."),
 	}
 }
 

@@ -96,6 +96,8 @@ const (
 	FieldInstalledAt = "installed_at"
 	// FieldConsoleSeq holds the string denoting the console_seq field in the database.
 	FieldConsoleSeq = "console_seq"
+	// FieldConsoleBytes holds the string denoting the console_bytes field in the database.
+	FieldConsoleBytes = "console_bytes"
 	// EdgeOwner holds the string denoting the owner edge name in mutations.
 	EdgeOwner = "owner"
 	// EdgeNode holds the string denoting the node edge name in mutations.
@@ -232,6 +234,7 @@ var Columns = []string{
 	FieldLastLines,
 	FieldInstalledAt,
 	FieldConsoleSeq,
+	FieldConsoleBytes,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -340,6 +343,10 @@ var (
 	DefaultConsoleSeq int64
 	// ConsoleSeqValidator is a validator for the "console_seq" field. It is called by the builders before save.
 	ConsoleSeqValidator func(int64) error
+	// DefaultConsoleBytes holds the default value on creation for the "console_bytes" field.
+	DefaultConsoleBytes int64
+	// ConsoleBytesValidator is a validator for the "console_bytes" field. It is called by the builders before save.
+	ConsoleBytesValidator func(int64) error
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -585,6 +592,11 @@ func ByInstalledAt(opts ...sql.OrderTermOption) OrderOption {
 // ByConsoleSeq orders the results by the console_seq field.
 func ByConsoleSeq(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldConsoleSeq, opts...).ToFunc()
+}
+
+// ByConsoleBytes orders the results by the console_bytes field.
+func ByConsoleBytes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldConsoleBytes, opts...).ToFunc()
 }
 
 // ByOwnerField orders the results by owner field.

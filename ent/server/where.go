@@ -231,6 +231,11 @@ func ConsoleSeq(v int64) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldConsoleSeq, v))
 }
 
+// ConsoleBytes applies equality check predicate on the "console_bytes" field. It's identical to ConsoleBytesEQ.
+func ConsoleBytes(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldConsoleBytes, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldCreatedAt, v))
@@ -1829,6 +1834,46 @@ func ConsoleSeqLT(v int64) predicate.Server {
 // ConsoleSeqLTE applies the LTE predicate on the "console_seq" field.
 func ConsoleSeqLTE(v int64) predicate.Server {
 	return predicate.Server(sql.FieldLTE(FieldConsoleSeq, v))
+}
+
+// ConsoleBytesEQ applies the EQ predicate on the "console_bytes" field.
+func ConsoleBytesEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldConsoleBytes, v))
+}
+
+// ConsoleBytesNEQ applies the NEQ predicate on the "console_bytes" field.
+func ConsoleBytesNEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldConsoleBytes, v))
+}
+
+// ConsoleBytesIn applies the In predicate on the "console_bytes" field.
+func ConsoleBytesIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldConsoleBytes, vs...))
+}
+
+// ConsoleBytesNotIn applies the NotIn predicate on the "console_bytes" field.
+func ConsoleBytesNotIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldConsoleBytes, vs...))
+}
+
+// ConsoleBytesGT applies the GT predicate on the "console_bytes" field.
+func ConsoleBytesGT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldConsoleBytes, v))
+}
+
+// ConsoleBytesGTE applies the GTE predicate on the "console_bytes" field.
+func ConsoleBytesGTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldConsoleBytes, v))
+}
+
+// ConsoleBytesLT applies the LT predicate on the "console_bytes" field.
+func ConsoleBytesLT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldConsoleBytes, v))
+}
+
+// ConsoleBytesLTE applies the LTE predicate on the "console_bytes" field.
+func ConsoleBytesLTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldConsoleBytes, v))
 }
 
 // HasOwner applies the HasEdge predicate on the "owner" edge.

@@ -27,6 +27,8 @@ const (
 	FieldStream = "stream"
 	// FieldText holds the string denoting the text field in the database.
 	FieldText = "text"
+	// FieldBytesUpto holds the string denoting the bytes_upto field in the database.
+	FieldBytesUpto = "bytes_upto"
 	// EdgeServer holds the string denoting the server edge name in mutations.
 	EdgeServer = "server"
 	// Table holds the table name of the serverlog in the database.
@@ -48,6 +50,7 @@ var Columns = []string{
 	FieldAt,
 	FieldStream,
 	FieldText,
+	FieldBytesUpto,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -70,6 +73,10 @@ var (
 	Policy ent.Policy
 	// SeqValidator is a validator for the "seq" field. It is called by the builders before save.
 	SeqValidator func(int64) error
+	// DefaultBytesUpto holds the default value on creation for the "bytes_upto" field.
+	DefaultBytesUpto int64
+	// BytesUptoValidator is a validator for the "bytes_upto" field. It is called by the builders before save.
+	BytesUptoValidator func(int64) error
 )
 
 // StreamValidator is a validator for the "stream" field enum values. It is called by the builders before save.
@@ -113,6 +120,11 @@ func ByStream(opts ...sql.OrderTermOption) OrderOption {
 // ByText orders the results by the text field.
 func ByText(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldText, opts...).ToFunc()
+}
+
+// ByBytesUpto orders the results by the bytes_upto field.
+func ByBytesUpto(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBytesUpto, opts...).ToFunc()
 }
 
 // ByServerField orders the results by server field.

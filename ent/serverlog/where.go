@@ -76,6 +76,11 @@ func Text(v string) predicate.ServerLog {
 	return predicate.ServerLog(sql.FieldEQ(FieldText, v))
 }
 
+// BytesUpto applies equality check predicate on the "bytes_upto" field. It's identical to BytesUptoEQ.
+func BytesUpto(v int64) predicate.ServerLog {
+	return predicate.ServerLog(sql.FieldEQ(FieldBytesUpto, v))
+}
+
 // ServerIDEQ applies the EQ predicate on the "server_id" field.
 func ServerIDEQ(v string) predicate.ServerLog {
 	return predicate.ServerLog(sql.FieldEQ(FieldServerID, v))
@@ -314,6 +319,46 @@ func TextEqualFold(v string) predicate.ServerLog {
 // TextContainsFold applies the ContainsFold predicate on the "text" field.
 func TextContainsFold(v string) predicate.ServerLog {
 	return predicate.ServerLog(sql.FieldContainsFold(FieldText, v))
+}
+
+// BytesUptoEQ applies the EQ predicate on the "bytes_upto" field.
+func BytesUptoEQ(v int64) predicate.ServerLog {
+	return predicate.ServerLog(sql.FieldEQ(FieldBytesUpto, v))
+}
+
+// BytesUptoNEQ applies the NEQ predicate on the "bytes_upto" field.
+func BytesUptoNEQ(v int64) predicate.ServerLog {
+	return predicate.ServerLog(sql.FieldNEQ(FieldBytesUpto, v))
+}
+
+// BytesUptoIn applies the In predicate on the "bytes_upto" field.
+func BytesUptoIn(vs ...int64) predicate.ServerLog {
+	return predicate.ServerLog(sql.FieldIn(FieldBytesUpto, vs...))
+}
+
+// BytesUptoNotIn applies the NotIn predicate on the "bytes_upto" field.
+func BytesUptoNotIn(vs ...int64) predicate.ServerLog {
+	return predicate.ServerLog(sql.FieldNotIn(FieldBytesUpto, vs...))
+}
+
+// BytesUptoGT applies the GT predicate on the "bytes_upto" field.
+func BytesUptoGT(v int64) predicate.ServerLog {
+	return predicate.ServerLog(sql.FieldGT(FieldBytesUpto, v))
+}
+
+// BytesUptoGTE applies the GTE predicate on the "bytes_upto" field.
+func BytesUptoGTE(v int64) predicate.ServerLog {
+	return predicate.ServerLog(sql.FieldGTE(FieldBytesUpto, v))
+}
+
+// BytesUptoLT applies the LT predicate on the "bytes_upto" field.
+func BytesUptoLT(v int64) predicate.ServerLog {
+	return predicate.ServerLog(sql.FieldLT(FieldBytesUpto, v))
+}
+
+// BytesUptoLTE applies the LTE predicate on the "bytes_upto" field.
+func BytesUptoLTE(v int64) predicate.ServerLog {
+	return predicate.ServerLog(sql.FieldLTE(FieldBytesUpto, v))
 }
 
 // HasServer applies the HasEdge predicate on the "server" edge.

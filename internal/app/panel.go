@@ -147,7 +147,7 @@ func (p *panel) makeServices(ctx context.Context) error {
 		return err
 	}
 	p.nodes = nodes.New(nodes.Config{Client: client, Bus: p.bus, Logger: p.log, PublicURL: p.config.PublicURL, Recheck: p.link.Recheck})
-	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Logger: p.log})
+	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Logger: p.log})
 	p.templates = templates.New(templates.Config{Client: client, Logger: p.log})
 	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{Client: client, Link: p.link, Gate: keeper, Logger: p.log})
 	p.onClose(func(ctx context.Context) error { return within(ctx, "samples", p.metrics.Close) })
@@ -204,6 +204,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = stop
 	p.background.Go(func() { p.nodes.Sweep(run) })
+	p.background.Go(func() { p.console.Sweep(run) })
 	p.background.Go(func() { p.accounts.Run(run) })
 	p.onClose(func(ctx context.Context) error {
 		p.stop()

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/ent"
@@ -222,6 +223,7 @@ func TestLinesFilterAndPage(t *testing.T) {
 			"last before":         {console.Filter{Last: 5, Before: new(uint64(10))}, 5, 9, 120, true, true},
 			"containing":          {console.Filter{First: 50, Contains: "LINE 11"}, 11, 119, 11, false, false},
 		} {
+			tt.filter.Counted = true
 			page, err := w.Lines(w.ctx, w.serverID, tt.filter)
 			if err != nil || len(page.Lines) == 0 {
 				t.Errorf("%s: %+v, %v", name, page, err)
@@ -248,4 +250,61 @@ func BenchmarkIngest(b *testing.B) {
 			b.ReportMetric(float64(at)/b.Elapsed().Seconds(), "lines/s")
 		})
 	}
+}
+
+// TestRetention keeps what is young and fits, and the last lines in any case.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(t, s)
+		month := time.Now().Add(-30 * 24 * time.Hour).UnixMicro()
+		for from := 1; from <= 5000; from += 500 {
+			b := w.batch(from, from+499)
+			for _, l := range b.GetLines() {
+				l.AtUs = month + int64(l.GetSeq())
+			}
+			w.ingest(t, b)
+		}
+		now := &protocol.ConsoleResponse{ServerId: w.serverID, Lines: []*protocol.ConsoleLine{{Seq: 5001, AtUs: time.Now().UnixMicro(), Text: "now"}}}
+		w.ingest(t, now)
+		left := func() (first uint64, n int) {
+			page, err := w.Lines(w.ctx, w.serverID, console.Filter{First: 100_000, Counted: true})
+			if err != nil || page.Total != len(page.Lines) {
+				t.Fatalf("%d of %d lines, %v", len(page.Lines), page.Total, err)
+			}
+			return page.Lines[0].Seq, page.Total
+		}
+		prune := func(r console.Retention) {
+			w.Retention = r
+			if err := w.Prune(w.ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		prune(console.Retention{Age: 1_000_000 * time.Hour})
+		if first, n := left(); first != 1 || n != 5001 {
+			t.Errorf("nothing is too old: %d lines from %d on", n, first)
+		}
+		prune(console.Retention{})
+		if first, n := left(); first != 4002 || n != 1000 {
+			t.Errorf("all but the last 1,000 are too old: %d lines from %d on", n, first)
+		}
+		const each = int64(len("line 4900"))
+		prune(console.Retention{Bytes: 100*each + int64(len("now"))})
+		if first, n := left(); first != 4901 || n != 101 {
+			t.Errorf("a hundred of them fit: %d lines from %d on", n, first)
+		}
+		var skipped uint64
+		after := uint64(1)
+		end := errors.New("seen enough")
+		err := w.Follow(w.ctx, w.serverID, &after, func(b console.Batch) error { skipped += b.Skipped; return end })
+		if !errors.Is(err, end) || skipped != 4899 {
+			t.Errorf("a follower is told of %d skipped lines, %v", skipped, err)
+		}
+		if err := w.Forget(w.ctx, w.serverID); err != nil {
+			t.Fatal(err)
+		}
+		if page, err := w.Lines(w.ctx, w.serverID, console.Filter{}); err != nil || len(page.Lines) != 0 {
+			t.Errorf("forgotten, %d lines are left, %v", len(page.Lines), err)
+		}
+	})
 }

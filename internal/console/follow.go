@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/ent/serverlog"
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/bus"
+	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
@@ -33,15 +35,21 @@ func (s *Service) Follow(ctx context.Context, serverID string, after *uint64, se
 		return err
 	}
 	defer closeGate()
+	begin, err := s.start(ctx, serverID, after)
+	if err != nil {
+		return err
+	}
+	return s.Tail(ctx, serverID, begin, send)
+}
+
+// Tail is Follow for callers that have checked the right and keep watching it.
+func (s *Service) Tail(ctx context.Context, serverID string, after uint64, send func(Batch) error) error {
 	sub, err := topic.Subscribe(ctx, s.Bus, serverID, bus.Options{Buffer: followBuffer, Policy: bus.Mark})
 	if err != nil {
 		return fmt.Errorf("follow a console: %w", err)
 	}
 	defer sub.Close()
-	f := follower{service: s, serverID: serverID, send: send}
-	if f.position, err = s.start(ctx, serverID, after); err != nil {
-		return err
-	}
+	f := follower{service: s, serverID: serverID, position: after, send: send}
 	if err := f.replay(ctx); err != nil {
 		return err
 	}
@@ -69,12 +77,21 @@ func (s *Service) start(ctx context.Context, serverID string, after *uint64) (ui
 	if after != nil {
 		return *after, nil
 	}
+	last, err := s.Last(ctx, serverID)
+	return last - min(last, recent), err
+}
+
+// Last returns the number of the last line of a server that is stored; 0 when there is none.
+func (s *Service) Last(ctx context.Context, serverID string) (uint64, error) {
 	last, err := s.Client.Server.Query().Where(server.ID(serverID)).Select(server.FieldConsoleSeq).Int(
 		viewer.System(ctx, nil, "console position"))
+	if ent.IsNotFound(err) {
+		return 0, fault.Missing("server")
+	}
 	if err != nil {
 		return 0, fmt.Errorf("read console position: %w", err)
 	}
-	return uint64(max(0, last-recent)), nil
+	return uint64(max(0, last)), nil
 }
 
 // follower is one reader's place in a console.

@@ -54,22 +54,23 @@ func (s *Service) Ingest(ctx context.Context, nodeID string, responses []*protoc
 		}
 		var rows []row
 		for _, id := range order {
-			last, ours := cursors[id]
+			at, ours := cursors[id]
 			if !ours {
 				s.Logger.WarnContext(ctx, "refused console lines of a server that is not the node's",
 					slog.String("node_id", nodeID), slog.String("server_id", id))
 				continue
 			}
-			lines, err := s.advance(ctx, t, id, last, incoming[id])
-			if err != nil {
-				return err
-			}
+			lines := after(at.seq, incoming[id])
 			if len(lines) == 0 {
 				continue
 			}
 			fresh[id] = lines
 			for _, l := range lines {
-				rows = append(rows, row{id, l})
+				at = at.past(l)
+				rows = append(rows, row{server: id, Line: l, upto: at.bytes})
+			}
+			if err := s.advance(ctx, t, id, at); err != nil {
+				return err
 			}
 		}
 		return s.insert(ctx, t, rows)
@@ -100,10 +101,18 @@ func gather(responses []*protocol.ConsoleResponse) (lines map[string][]Line, ord
 	return lines, order
 }
 
-// cursors locks the named servers of the node and returns the last stored line of each. It is written without ent's
+// cursor is how far a server's console is stored.
+type cursor struct {
+	seq   uint64 // the last line
+	bytes int64  // of text, of all lines up to that
+}
+
+func (c cursor) past(l Line) cursor { return cursor{seq: l.Seq, bytes: c.bytes + int64(len(l.Text))} }
+
+// cursors locks the named servers of the node and returns how far each is stored. It is written without ent's
 // builders, like the rest of this path, so that a line does not count as a change of the server.
-func (s *Service) cursors(ctx context.Context, t *ent.Tx, nodeID string, ids []string) (map[string]uint64, error) {
-	query := sql.Dialect(s.Dialect).Select(server.FieldID, server.FieldConsoleSeq).From(sql.Table(server.Table)).
+func (s *Service) cursors(ctx context.Context, t *ent.Tx, nodeID string, ids []string) (map[string]cursor, error) {
+	query := sql.Dialect(s.Dialect).Select(server.FieldID, server.FieldConsoleSeq, server.FieldConsoleBytes).From(sql.Table(server.Table)).
 		Where(sql.And(sql.In(server.FieldID, anys(ids)...), sql.EQ(server.FieldNodeID, nodeID), sql.IsNull(server.FieldDeletedAt))).
 		OrderBy(server.FieldID)
 	if s.Dialect == dialect.Postgres {
@@ -115,14 +124,14 @@ func (s *Service) cursors(ctx context.Context, t *ent.Tx, nodeID string, ids []s
 		return nil, fmt.Errorf("lock console cursors: %w", err)
 	}
 	defer rows.Close() //nolint:errcheck // reading has ended; Err says how
-	cursors := make(map[string]uint64, len(ids))
+	cursors := make(map[string]cursor, len(ids))
 	for rows.Next() {
 		var id string
-		var seq uint64
-		if err := rows.Scan(&id, &seq); err != nil {
+		var at cursor
+		if err := rows.Scan(&id, &at.seq, &at.bytes); err != nil {
 			return nil, fmt.Errorf("read console cursor: %w", err)
 		}
-		cursors[id] = seq
+		cursors[id] = at
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read console cursors: %w", err)
@@ -130,8 +139,8 @@ func (s *Service) cursors(ctx context.Context, t *ent.Tx, nodeID string, ids []s
 	return cursors, nil
 }
 
-// advance moves a server's cursor past the lines and returns those that were not stored before.
-func (s *Service) advance(ctx context.Context, t *ent.Tx, id string, last uint64, lines []Line) ([]Line, error) {
+// after returns the lines that come after number last, in order: what is sent again is passed over.
+func after(last uint64, lines []Line) []Line {
 	fresh := make([]Line, 0, len(lines))
 	for _, l := range lines {
 		if l.Seq > last {
@@ -139,15 +148,18 @@ func (s *Service) advance(ctx context.Context, t *ent.Tx, id string, last uint64
 			last = l.Seq
 		}
 	}
-	if len(fresh) == 0 {
-		return nil, nil
-	}
-	query, args := sql.Dialect(s.Dialect).Update(server.Table).Set(server.FieldConsoleSeq, int64(last)).
+	return fresh
+}
+
+// advance moves a server's cursor.
+func (s *Service) advance(ctx context.Context, t *ent.Tx, id string, to cursor) error {
+	query, args := sql.Dialect(s.Dialect).Update(server.Table).
+		Set(server.FieldConsoleSeq, int64(to.seq)).Set(server.FieldConsoleBytes, to.bytes).
 		Where(sql.EQ(server.FieldID, id)).Query()
 	if _, err := t.ExecContext(ctx, query, args...); err != nil {
-		return nil, fmt.Errorf("move console cursor: %w", err)
+		return fmt.Errorf("move console cursor: %w", err)
 	}
-	return fresh, nil
+	return nil
 }
 
 func anys(ids []string) []any {
@@ -160,8 +172,9 @@ func anys(ids []string) []any {
 
 // row is one line of one server.
 type row struct {
-	server string
 	Line
+	server string
+	upto   int64 // bytes of text up to the end of the line
 }
 
 // insert stores the rows with few statements. It is written without ent's builders because they cost more than the
@@ -169,9 +182,9 @@ type row struct {
 func (s *Service) insert(ctx context.Context, t *ent.Tx, rows []row) error {
 	for start := 0; start < len(rows); start += rowsPerInsert {
 		insert := sql.Dialect(s.Dialect).Insert(serverlog.Table).Columns(
-			serverlog.FieldServerID, serverlog.FieldSeq, serverlog.FieldAt, serverlog.FieldStream, serverlog.FieldText)
+			serverlog.FieldServerID, serverlog.FieldSeq, serverlog.FieldAt, serverlog.FieldStream, serverlog.FieldText, serverlog.FieldBytesUpto)
 		for _, r := range rows[start:min(start+rowsPerInsert, len(rows))] {
-			insert.Values(r.server, int64(r.Seq), r.Time(), string(r.Stream), r.Text)
+			insert.Values(r.server, int64(r.Seq), r.Time(), string(r.Stream), r.Text, r.upto)
 		}
 		query, args := insert.Query()
 		if _, err := t.ExecContext(ctx, query, args...); err != nil {

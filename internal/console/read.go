@@ -23,13 +23,15 @@ type Filter struct {
 	Since, Until  *time.Time
 	// Contains is a text that a line holds, in either case.
 	Contains string
+	// Counted asks for the Total of the page, which costs a look at every line that the filter selects.
+	Counted bool
 }
 
 // Page is a part of the stored lines, in order.
 type Page struct {
 	Lines                []Line
 	HasPrevious, HasNext bool
-	// Total counts the lines that the filter selects, wherever the page stands.
+	// Total counts the lines that the filter selects, wherever the page stands; only where the filter asks for it.
 	Total int
 }
 
@@ -39,9 +41,12 @@ func (s *Service) Lines(ctx context.Context, serverID string, f Filter) (*Page, 
 		return nil, err
 	}
 	selected := s.Client.ServerLog.Query().Where(f.predicates(serverID)...)
-	total, err := selected.Clone().Count(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("count console lines: %w", err)
+	total := 0
+	if f.Counted {
+		var err error
+		if total, err = selected.Clone().Count(ctx); err != nil {
+			return nil, fmt.Errorf("count console lines: %w", err)
+		}
 	}
 	page := selected.Clone()
 	if f.After != nil {

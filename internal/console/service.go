@@ -24,6 +24,8 @@ type Config struct {
 	Bus     *bus.Bus
 	Gate    Gate
 	Logger  *slog.Logger
+	// Retention says how long lines are kept.
+	Retention Retention
 }
 
 // Service owns the stored consoles.

@@ -64,6 +64,15 @@ func (s *Service) wanted(ctx context.Context, where func(*sql.Selector)) ([]Want
 // Removed records that a node has removed a deleted server: its row goes, and its allocations are free again.
 func (s *Service) Removed(ctx context.Context, nodeID, serverID string) error {
 	ctx = viewer.System(ctx, s.Logger, "a node has removed a server")
+	ours, err := s.Client.Server.Query().Where(server.ID(serverID), server.NodeID(nodeID), server.DeletedAtNotNil()).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("look for a deleted server: %w", err)
+	}
+	if ours {
+		if err := s.Console.Forget(ctx, serverID); err != nil {
+			return err
+		}
+	}
 	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
 		owned := allocation.HasServerWith(server.ID(serverID), server.NodeID(nodeID), server.DeletedAtNotNil())
 		ids, err := t.Allocation.Query().Where(owned).IDs(ctx)

@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
@@ -24,9 +26,11 @@ const (
 )
 
 // SendCommand writes one line to a server's standard input; it appears in the console as an INPUT line. It needs
-// console.write and fails with CONFLICT when the server does not run.
+// console.write and fails with CONFLICT when the server does not run. That it was sent is in the audit trail, what is in
+// the console only: it may hold a password.
 func (s *Service) SendCommand(ctx context.Context, id, command string) (*ent.Server, error) {
-	if err := s.may(ctx, deed("server.command", id), access.ConsoleWrite); err != nil {
+	e := deed("server.command", id)
+	if err := s.may(ctx, e, access.ConsoleWrite); err != nil {
 		return nil, err
 	}
 	switch {
@@ -35,27 +39,41 @@ func (s *Service) SendCommand(ctx context.Context, id, command string) (*ent.Ser
 	case strings.ContainsAny(command, "\r\n\x00"):
 		return nil, fault.Input("command", "A command is one line: send several commands one by one.")
 	}
+	sv, err := s.running(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.input(ctx, sv, command); err != nil {
+		return nil, err
+	}
+	return sv, s.trail.Do(ctx, e, func(context.Context, *ent.Tx, *audit.Entry) error { return nil })
+}
+
+// running reads a server whose program can be spoken to.
+func (s *Service) running(ctx context.Context, id string) (*ent.Server, error) {
 	sv, err := s.Client.Server.Query().Where(server.ID(id)).Only(viewer.System(ctx, nil, "read the server of a command"))
 	if ent.IsNotFound(err) {
 		return nil, fault.Missing("server")
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read server: %w", err)
 	}
 	if !sv.State.Alive() {
 		return nil, fault.New(fault.Conflict, "The server does not run: it is %s. Start it first.", word(sv.State))
 	}
+	return sv, nil
+}
+
+// input has the node write a line to a program.
+func (s *Service) input(ctx context.Context, sv *ent.Server, line string) error {
 	client, err := s.Link.Client(sv.NodeID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err = client.SendInput(ctx, connect.NewRequest(&protocol.SendInputRequest{ServerId: id, Text: command}))
-	if err != nil {
-		return nil, callFault(err)
-	}
-	return sv, nil
+	_, err = client.SendInput(ctx, connect.NewRequest(&protocol.SendInputRequest{ServerId: sv.ID, Text: line}))
+	return callFault(err)
 }
 
 // forgetCrashes tells the node.

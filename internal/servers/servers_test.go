@@ -15,6 +15,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/changes"
+	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
@@ -24,8 +25,10 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/tx"
 )
 
-// link notes which servers a node is told of, and reaches no agent.
+// link notes which servers a node is told of.
 type link struct {
+	agent protocol.AgentServiceClient // nil for a node that is offline
+
 	mu    sync.Mutex
 	dirty []string
 }
@@ -37,8 +40,11 @@ func (l *link) Dirty(_ context.Context, _, serverID string) {
 	l.dirty = append(l.dirty, serverID)
 }
 
-// Client fails.
-func (*link) Client(string) (protocol.AgentServiceClient, error) {
+// Client returns the agent, if there is one.
+func (l *link) Client(string) (protocol.AgentServiceClient, error) {
+	if l.agent != nil {
+		return l.agent, nil
+	}
 	return nil, fault.New(fault.NodeOffline, "The node is offline.")
 }
 
@@ -56,6 +62,7 @@ type world struct {
 	bus                        *bus.Bus
 	store                      *store.Store
 	link                       *link
+	console                    *console.Service
 	ctx                        context.Context
 	nodeID, templateID, userID string
 }
@@ -73,9 +80,11 @@ func newWorld(t *testing.T, s *store.Store) *world {
 		}
 	})
 	w := &world{store: s, bus: b, link: &link{}, ctx: testkit.System(t.Context())}
+	w.console = console.New(console.Config{Client: s.Client, Dialect: s.Dialect, Bus: b, Gate: open{}, Logger: log})
 	w.Service = servers.New(servers.Config{
 		Client: s.Client, Bus: b, Link: w.link, Gate: open{}, Logger: log,
-		Nodes: nodes.New(nodes.Config{Client: s.Client, Bus: b, Logger: log}),
+		Nodes:   nodes.New(nodes.Config{Client: s.Client, Bus: b, Logger: log}),
+		Console: w.console,
 	})
 	w.do(t, func(ctx context.Context, x *ent.Tx) {
 		w.userID = x.User.Create().SetEmail("a@example.com").SetUsername("a").SetUsernameKey("a").SetPasswordHash("-").SaveX(ctx).ID
@@ -105,6 +114,17 @@ func (w *world) create(t *testing.T) *ent.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return sv
+}
+
+// running makes a server that its node says runs.
+func (w *world) running(t *testing.T) *ent.Server {
+	t.Helper()
+	sv, err := w.Start(w.ctx, w.create(t).ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.report(t, sv, protocol.State_STATE_RUNNING, sv.Generation, 0)
 	return sv
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/bus"
+	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
@@ -43,6 +44,16 @@ type Placement interface {
 	Claim(ctx context.Context, t *ent.Tx, nodeID, serverID string, allocationIDs []string, count int) error
 }
 
+// Console is the stored console. console.Service is one.
+type Console interface {
+	// Last returns the number of the last line of a server.
+	Last(ctx context.Context, serverID string) (uint64, error)
+	// Tail sends the lines after a number, until ctx ends; the caller has checked the right.
+	Tail(ctx context.Context, serverID string, after uint64, send func(console.Batch) error) error
+	// Forget removes the console of a server that goes.
+	Forget(ctx context.Context, serverID string) error
+}
+
 // Config is what the service needs.
 type Config struct {
 	Client *ent.Client
@@ -50,7 +61,9 @@ type Config struct {
 	Link   Link
 	Gate   Gate
 	Nodes  Placement
-	Logger *slog.Logger
+	// Console is where the programs' output is.
+	Console Console
+	Logger  *slog.Logger
 }
 
 // Service owns the servers.

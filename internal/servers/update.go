@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/server"
+	"github.com/catalyst-panel/catalyst/ent/template"
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -102,26 +104,40 @@ func (s *Service) checkGrowth(ctx context.Context, t *ent.Tx, sv *ent.Server, in
 	return s.Nodes.Reserve(ctx, t, sv.NodeID, need)
 }
 
-// Environment returns a server's variables in the template's order, as the caller may see them: secrets are masked
-// always, and what users may not view is left out for those who may not change nodes.
-func (s *Service) Environment(ctx context.Context, sv *ent.Server) ([]kind.EnvVar, error) {
-	if err := access.Check(ctx, s.Client, access.ServerRead, access.On(sv.ID)); err != nil {
-		return nil, err
-	}
-	sys := viewer.System(ctx, nil, "read a server's variables")
-	// The entity may have been loaded for a few columns only.
-	whole, err := s.Client.Server.Get(sys, sv.ID)
+// Environments returns the variables of those of the servers that the caller may see, each in its template's order:
+// secrets are masked always, and what users may not view is left out for those who may not change nodes.
+func (s *Service) Environments(ctx context.Context, ids []string) (map[string][]kind.EnvVar, error) {
+	rows, err := s.Client.Server.Query().Where(server.IDIn(ids...)).
+		Select(server.FieldID, server.FieldTemplateID, server.FieldEnvironment).All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read server: %w", err)
+		return nil, fmt.Errorf("read servers: %w", err)
 	}
-	tmpl, err := s.Client.Template.Get(sys, whole.TemplateID)
+	used := make([]string, len(rows))
+	for i, sv := range rows {
+		used[i] = sv.TemplateID
+	}
+	list, err := s.Client.Template.Query().Where(template.IDIn(used...)).Select(template.FieldID, template.FieldVariables).
+		All(viewer.System(ctx, nil, "read the variables of servers' templates"))
 	if err != nil {
-		return nil, fmt.Errorf("read the server's template: %w", err)
+		return nil, fmt.Errorf("read templates of servers: %w", err)
+	}
+	variables := make(map[string][]kind.TemplateVariable, len(list))
+	for _, tmpl := range list {
+		variables[tmpl.ID] = tmpl.Variables
 	}
 	infrastructure := mayInfrastructure(ctx)
-	out := make([]kind.EnvVar, 0, len(tmpl.Variables))
-	for _, v := range tmpl.Variables {
-		value, set := whole.Environment[v.Key]
+	out := make(map[string][]kind.EnvVar, len(rows))
+	for _, sv := range rows {
+		out[sv.ID] = visible(variables[sv.TemplateID], sv.Environment, infrastructure)
+	}
+	return out, nil
+}
+
+// visible returns the values of variables as a viewer sees them.
+func visible(variables []kind.TemplateVariable, values map[string]string, infrastructure bool) []kind.EnvVar {
+	out := make([]kind.EnvVar, 0, len(variables))
+	for _, v := range variables {
+		value, set := values[v.Key]
 		switch {
 		case !v.UserViewable && !infrastructure:
 			continue
@@ -133,7 +149,7 @@ func (s *Service) Environment(ctx context.Context, sv *ent.Server) ([]kind.EnvVa
 		}
 		out = append(out, kind.EnvVar{Key: v.Key, Value: value})
 	}
-	return out, nil
+	return out
 }
 
 // ResetCrashCount forgets a server's crashes, so that its crash policy begins anew. It needs server.update.

@@ -131,6 +131,7 @@ var operations = map[string]row{
 	"Mutation.suspendServer": onServer("id", "$id"), "Mutation.unsuspendServer": onServer("id", "$id"),
 	"Mutation.cloneServer":     onServer("id", "$id", "name", "c"),
 	"Mutation.resetCrashCount": onServer("id", "$id"),
+	"Mutation.executeCommand":  onServer("serverId", "$id", "command", "x"),
 	"Mutation.sendCommand":     onServer("serverId", "$id", "command", "x"),
 
 	"Subscription.alertChanged": byID("Alert"), "Subscription.alertRuleChanged": byID("AlertRule"),

@@ -113,6 +113,29 @@ func TestStatements(t *testing.T) {
 	}
 }
 
+// TestBatches holds what is no column to a budget, whatever number of servers it is asked of: how many of them come
+// together depends on how busy the machine is, so there is no exact list.
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	db := testkit.Open(t, store.Config{URL: testkit.URL(t, testkit.Dialects()[0]), Driver: func(driver dialect.Driver) dialect.Driver {
+		r.Driver = driver
+		return r
+	}})
+	w := newTenancy(t, db)
+	w.crowd(100)
+	const query = `{ servers(first: 100) { edges { node { id environment { key value } stats { cpuPercent } } } } }`
+	for range 2 { // the first one fills what is remembered of the caller
+		r.take()
+		if got := w.Post(w.owner, query, nil); got.Code() != "" || strings.Count(got.Text, `"stats"`) != 100 {
+			t.Fatal(got.Text)
+		}
+	}
+	if list := r.take(); len(list) > 15 {
+		t.Errorf("%d statements for 100 servers:\n%s", len(list), strings.Join(list, "\n"))
+	}
+}
+
 // crowd adds servers like the owner's.
 func (w *tenancy) crowd(n int) {
 	w.Write(func(ctx context.Context, x *ent.Tx) error {

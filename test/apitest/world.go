@@ -114,7 +114,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 		Changes:   changes.NewFeed(s.Client, b, w.Accounts),
 		Templates: templates.New(templates.Config{Client: s.Client, Logger: log}),
 		Servers: servers.New(servers.Config{
-			Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Logger: log,
+			Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Console: w.Console, Logger: log,
 		}),
 	})
 	c := handler.Config{

@@ -15,6 +15,7 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -317,6 +318,75 @@ func fieldContext_ConsoleLineEdge_cursor(_ context.Context, ec *executionContext
 	return graphql.NewScalarFieldContext("ConsoleLineEdge", field, false, false, "String")
 }
 
+func _ExecuteCommandPayload_output(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.Output) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ExecuteCommandPayload_output(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ExecuteCommandPayload_output(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExecuteCommandPayload", field, false, false, "String")
+}
+
+func _ExecuteCommandPayload_truncated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.Output) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ExecuteCommandPayload_truncated(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Truncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ExecuteCommandPayload_truncated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExecuteCommandPayload", field, false, false, "Boolean")
+}
+
+func _ExecuteCommandPayload_timedOut(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.Output) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ExecuteCommandPayload_timedOut(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TimedOut, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ExecuteCommandPayload_timedOut(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExecuteCommandPayload", field, false, false, "Boolean")
+}
+
 func _SendCommandPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SendCommandPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -352,6 +422,62 @@ func fieldContext_SendCommandPayload_server(_ context.Context, ec *executionCont
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func unmarshalInputExecuteCommandInput(ctx context.Context, ec *executionContext, obj any) (servers.ExecuteInput, error) {
+	var it servers.ExecuteInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "command", "timeout"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "command":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("command"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Command = data
+		case "timeout":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeout"))
+			data, err := unmarshalODuration2ᚖtimeᚐDuration(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Timeout = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalExecuteCommandInput unmarshals raw into the ExecuteCommandInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalExecuteCommandInput(ctx context.Context, raw any) (servers.ExecuteInput, error) {
+	var out servers.ExecuteInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ExecuteCommandInput", raw, &out)
+	return out, err
+}
 
 func unmarshalInputSendCommandInput(ctx context.Context, ec *executionContext, obj any) (model.SendCommandInput, error) {
 	var it model.SendCommandInput
@@ -577,6 +703,49 @@ func _ConsoleLineEdge(ctx context.Context, ec *executionContext, sel ast.Selecti
 	return out
 }
 
+var executeCommandPayloadImplementors = []string{"ExecuteCommandPayload"}
+
+func _ExecuteCommandPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *servers.Output) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, executeCommandPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExecuteCommandPayload")
+		case "output":
+			out.Values[i] = _ExecuteCommandPayload_output(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "truncated":
+			out.Values[i] = _ExecuteCommandPayload_truncated(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "timedOut":
+			out.Values[i] = _ExecuteCommandPayload_timedOut(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var sendCommandPayloadImplementors = []string{"SendCommandPayload"}
 
 func _SendCommandPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SendCommandPayload) graphql.Marshaler {
@@ -686,6 +855,19 @@ func unmarshalNConsoleStream2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋintern
 
 func marshalNConsoleStream2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐStream(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.Stream) graphql.Marshaler {
 	return v
+}
+
+func unmarshalNExecuteCommandInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐExecuteInput(ctx context.Context, ec *executionContext, v any) (servers.ExecuteInput, error) {
+	res, err := unmarshalInputExecuteCommandInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNExecuteCommandPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐOutput(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *servers.Output) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ExecuteCommandPayload!")
+		return graphql.Null
+	}
+	return _ExecuteCommandPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNSendCommandInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐSendCommandInput(ctx context.Context, ec *executionContext, v any) (model.SendCommandInput, error) {

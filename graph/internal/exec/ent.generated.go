@@ -28,7 +28,7 @@ import (
 type HostNodeResolver interface {
 	System(ctx context.Context, obj *ent.Node) (*model.NodeSystem, error)
 	Usage(ctx context.Context, obj *ent.Node) (*metrics.NodeUsage, error)
-	Allocated(ctx context.Context, objs []*ent.Node) ([]*nodes.Allocated, error)
+	Allocated(ctx context.Context, obj *ent.Node) (*nodes.Allocated, error)
 	Labels(ctx context.Context, obj *ent.Node) ([]model.NodeLabel, error)
 }
 type QueryResolver interface {
@@ -87,8 +87,8 @@ type QueryResolver interface {
 }
 type ServerResolver interface {
 	Logs(ctx context.Context, obj *ent.Server, after *string, first *int, before *string, last *int, streams []kind.Stream, since *time.Time, until *time.Time, contains *string) (*model.ConsoleLineConnection, error)
-	Environment(ctx context.Context, objs []*ent.Server) ([][]kind.EnvVar, error)
-	Stats(ctx context.Context, objs []*ent.Server) ([]*metrics.Stats, error)
+	Environment(ctx context.Context, obj *ent.Server) ([]kind.EnvVar, error)
+	Stats(ctx context.Context, obj *ent.Server) (*metrics.Stats, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -7053,7 +7053,7 @@ func _HostNode_allocated(ctx context.Context, ec *executionContext, field graphq
 			return fieldContext_HostNode_allocated(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_HostNode_allocated(ctx, field, obj)
+			return ec.Resolvers.HostNode().Allocated(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *nodes.Allocated) graphql.Marshaler {
@@ -7074,29 +7074,6 @@ func fieldContext_HostNode_allocated(_ context.Context, ec *executionContext, fi
 		},
 	}
 	return fc, nil
-}
-func (ec *executionContext) resolveBatch_HostNode_allocated(ctx context.Context, field graphql.CollectedField, obj *ent.Node) (any, error) {
-	resolver := ec.Resolvers.HostNode()
-	if batch, ok := graphql.BatchParentsFor[*ent.Node](ctx, "HostNode"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Allocated(ctx, batch.Parents)
-		})
-		return graphql.ResolveBatchGroupResult[*nodes.Allocated](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"HostNode.allocated",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.Allocated(ctx, []*ent.Node{obj})
-	return graphql.ResolveBatchSingleResult[*nodes.Allocated](
-		ctx,
-		results,
-		err,
-		"HostNode.allocated",
-	)
 }
 
 func _HostNode_labels(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Node) (ret graphql.Marshaler) {
@@ -11844,7 +11821,7 @@ func _Server_environment(ctx context.Context, ec *executionContext, field graphq
 			return fieldContext_Server_environment(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_Server_environment(ctx, field, obj)
+			return ec.Resolvers.Server().Environment(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []kind.EnvVar) graphql.Marshaler {
@@ -11866,29 +11843,6 @@ func fieldContext_Server_environment(_ context.Context, ec *executionContext, fi
 	}
 	return fc, nil
 }
-func (ec *executionContext) resolveBatch_Server_environment(ctx context.Context, field graphql.CollectedField, obj *ent.Server) (any, error) {
-	resolver := ec.Resolvers.Server()
-	if batch, ok := graphql.BatchParentsFor[*ent.Server](ctx, "Server"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Environment(ctx, batch.Parents)
-		})
-		return graphql.ResolveBatchGroupResult[[]kind.EnvVar](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"Server.environment",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.Environment(ctx, []*ent.Server{obj})
-	return graphql.ResolveBatchSingleResult[[]kind.EnvVar](
-		ctx,
-		results,
-		err,
-		"Server.environment",
-	)
-}
 
 func _Server_stats(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -11899,7 +11853,7 @@ func _Server_stats(ctx context.Context, ec *executionContext, field graphql.Coll
 			return fieldContext_Server_stats(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_Server_stats(ctx, field, obj)
+			return ec.Resolvers.Server().Stats(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *metrics.Stats) graphql.Marshaler {
@@ -11920,29 +11874,6 @@ func fieldContext_Server_stats(_ context.Context, ec *executionContext, field gr
 		},
 	}
 	return fc, nil
-}
-func (ec *executionContext) resolveBatch_Server_stats(ctx context.Context, field graphql.CollectedField, obj *ent.Server) (any, error) {
-	resolver := ec.Resolvers.Server()
-	if batch, ok := graphql.BatchParentsFor[*ent.Server](ctx, "Server"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Stats(ctx, batch.Parents)
-		})
-		return graphql.ResolveBatchGroupResult[*metrics.Stats](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"Server.stats",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.Stats(ctx, []*ent.Server{obj})
-	return graphql.ResolveBatchSingleResult[*metrics.Stats](
-		ctx,
-		results,
-		err,
-		"Server.stats",
-	)
 }
 
 func _ServerAccess_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.ServerAccess) (ret graphql.Marshaler) {
@@ -34142,28 +34073,6 @@ func marshalNNetworkMode2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternal�
 }
 
 func marshalNNode2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐNoder(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []ent.Noder) graphql.Marshaler {
-	{
-		var batchItemsServer []*ent.Server
-		batchIdxMapServer := map[int]int{}
-		var batchItemsHostNode []*ent.Node
-		batchIdxMapHostNode := map[int]int{}
-		for i, item := range v {
-			switch concrete := item.(type) {
-			case *ent.Server:
-				batchIdxMapServer[i] = len(batchItemsServer)
-				batchItemsServer = append(batchItemsServer, concrete)
-			case *ent.Node:
-				batchIdxMapHostNode[i] = len(batchItemsHostNode)
-				batchItemsHostNode = append(batchItemsHostNode, concrete)
-			}
-		}
-		if len(batchItemsServer) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "Server", batchItemsServer, batchIdxMapServer)
-		}
-		if len(batchItemsHostNode) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "HostNode", batchItemsHostNode, batchIdxMapHostNode)
-		}
-	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]

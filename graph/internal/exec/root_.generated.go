@@ -98,6 +98,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("EnrolmentTokenOrder", graphql.BindUnmarshaler(ec, unmarshalInputEnrolmentTokenOrder)),
 			graphql.NewInputUnmarshaler("EnrolmentTokenWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputEnrolmentTokenWhereInput)),
 			graphql.NewInputUnmarshaler("EnvironmentVariableInput", graphql.BindUnmarshaler(ec, unmarshalInputEnvironmentVariableInput)),
+			graphql.NewInputUnmarshaler("ExecuteCommandInput", graphql.BindUnmarshaler(ec, unmarshalInputExecuteCommandInput)),
 			graphql.NewInputUnmarshaler("GrantServerAccessInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantServerAccessInput)),
 			graphql.NewInputUnmarshaler("HostNodeOrder", graphql.BindUnmarshaler(ec, unmarshalInputHostNodeOrder)),
 			graphql.NewInputUnmarshaler("HostNodeWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputHostNodeWhereInput)),
@@ -1189,7 +1190,32 @@ type SendCommandPayload {
   server: Server!
 }
 
+"What executeCommand needs."
+input ExecuteCommandInput {
+  "The server."
+  serverId: ID!
+  "The command: one line, without its end."
+  command: String!
+  "How long to wait for the end of the output, 25 seconds at the most; 5 seconds when absent."
+  timeout: Duration
+}
+
+"Answer of executeCommand."
+type ExecuteCommandPayload {
+  "What the program has written since the command, its lines joined by line feeds. What it writes of its own accord meanwhile is in there, too."
+  output: String!
+  "Whether there was more than fits: 256 KiB."
+  truncated: Boolean!
+  "Whether the program was still writing when the time was over."
+  timedOut: Boolean!
+}
+
 extend type Mutation {
+  "Sends a command and returns the console output that follows, until the program has been quiet for half a second. Needs console.write there."
+  executeCommand(
+    "The command."
+    input: ExecuteCommandInput!
+  ): ExecuteCommandPayload!
   "Writes a line to the program's standard input. It appears in the console as an INPUT line. Needs console.write there."
   sendCommand(
     "The command."
@@ -13213,6 +13239,18 @@ func childFields_EnvironmentVariable(ctx context.Context, ec *executionContext, 
 		return fieldContext_EnvironmentVariable_value(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EnvironmentVariable", field.Name)
+}
+
+func childFields_ExecuteCommandPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "output":
+		return fieldContext_ExecuteCommandPayload_output(ctx, ec, field)
+	case "truncated":
+		return fieldContext_ExecuteCommandPayload_truncated(ctx, ec, field)
+	case "timedOut":
+		return fieldContext_ExecuteCommandPayload_timedOut(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExecuteCommandPayload", field.Name)
 }
 
 func childFields_GrantServerAccessPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -129,6 +129,24 @@ func marshalOBytes2ᚖint64(ctx context.Context, ec *executionContext, sel ast.S
 	return res
 }
 
+func unmarshalODuration2ᚖtimeᚐDuration(ctx context.Context, ec *executionContext, v any) (*time.Duration, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := scalar.UnmarshalDuration(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalODuration2ᚖtimeᚐDuration(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalDuration(*v)
+	return res
+}
+
 func unmarshalOJSON2map(ctx context.Context, ec *executionContext, v any) (map[string]any, error) {
 	if v == nil {
 		return nil, nil
