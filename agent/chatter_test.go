@@ -128,6 +128,8 @@ func (a *attachment) Notice(_ context.Context, text string) error {
 	return err
 }
 
+func (*attachment) Skip(context.Context, uint64) error { return nil }
+
 func (a *attachment) Signal(_ context.Context, signal syscall.Signal) error {
 	a.talker.exit(128 + int(signal))
 	return nil

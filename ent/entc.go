@@ -294,7 +294,8 @@ func renameKeys(_ *gen.Graph, s *ast.Schema) error {
 }
 
 // closeFilters removes conditions on related entities from the filters: privacy rules do not run inside predicates,
-// so that they would answer about rows the viewer may not see. It describes the conditions that are left.
+// so that they would answer about rows the viewer may not see, and those that look into identifiers, which mean nothing
+// but themselves. It describes the conditions that are left.
 func closeFilters(_ *gen.Graph, s *ast.Schema) error {
 	for _, def := range s.Types {
 		if !strings.HasSuffix(def.Name, "WhereInput") {
@@ -302,7 +303,7 @@ func closeFilters(_ *gen.Graph, s *ast.Schema) error {
 		}
 		kept := def.Fields[:0]
 		for _, f := range def.Fields {
-			if strings.HasPrefix(f.Name, "has") {
+			if strings.HasPrefix(f.Name, "has") || opaque(f) {
 				continue
 			}
 			if f.Description == "" || strings.HasSuffix(f.Description, "field predicates") {
@@ -313,6 +314,19 @@ func closeFilters(_ *gen.Graph, s *ast.Schema) error {
 		def.Fields = kept
 	}
 	return nil
+}
+
+// opaque reports whether a condition compares identifiers by more than whether they are the same.
+func opaque(f *ast.FieldDefinition) bool {
+	if f.Type.Name() != "ID" {
+		return false
+	}
+	for _, op := range []string{"GT", "GTE", "LT", "LTE", "Contains", "ContainsFold", "EqualFold", "HasPrefix", "HasSuffix"} {
+		if strings.HasSuffix(f.Name, op) {
+			return true
+		}
+	}
+	return false
 }
 
 // condition describes a filter by its operator.

@@ -19310,6 +19310,8 @@ type ServerMutation struct {
 	last_lines             *[]string
 	appendlast_lines       []string
 	installed_at           *time.Time
+	crash_resets           *int64
+	addcrash_resets        *int64
 	console_seq            *int64
 	addconsole_seq         *int64
 	console_bytes          *int64
@@ -21243,6 +21245,62 @@ func (m *ServerMutation) ResetInstalledAt() {
 	delete(m.clearedFields, server.FieldInstalledAt)
 }
 
+// SetCrashResets sets the "crash_resets" field.
+func (m *ServerMutation) SetCrashResets(i int64) {
+	m.crash_resets = &i
+	m.addcrash_resets = nil
+}
+
+// CrashResets returns the value of the "crash_resets" field in the mutation.
+func (m *ServerMutation) CrashResets() (r int64, exists bool) {
+	v := m.crash_resets
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCrashResets returns the old "crash_resets" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldCrashResets(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCrashResets is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCrashResets requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCrashResets: %w", err)
+	}
+	return oldValue.CrashResets, nil
+}
+
+// AddCrashResets adds i to the "crash_resets" field.
+func (m *ServerMutation) AddCrashResets(i int64) {
+	if m.addcrash_resets != nil {
+		*m.addcrash_resets += i
+	} else {
+		m.addcrash_resets = &i
+	}
+}
+
+// AddedCrashResets returns the value that was added to the "crash_resets" field in this mutation.
+func (m *ServerMutation) AddedCrashResets() (r int64, exists bool) {
+	v := m.addcrash_resets
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetCrashResets resets all changes to the "crash_resets" field.
+func (m *ServerMutation) ResetCrashResets() {
+	m.crash_resets = nil
+	m.addcrash_resets = nil
+}
+
 // SetConsoleSeq sets the "console_seq" field.
 func (m *ServerMutation) SetConsoleSeq(i int64) {
 	m.console_seq = &i
@@ -21848,7 +21906,7 @@ func (m *ServerMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ServerMutation) Fields() []string {
-	fields := make([]string, 0, 40)
+	fields := make([]string, 0, 41)
 	if m.created_at != nil {
 		fields = append(fields, server.FieldCreatedAt)
 	}
@@ -21963,6 +22021,9 @@ func (m *ServerMutation) Fields() []string {
 	if m.installed_at != nil {
 		fields = append(fields, server.FieldInstalledAt)
 	}
+	if m.crash_resets != nil {
+		fields = append(fields, server.FieldCrashResets)
+	}
 	if m.console_seq != nil {
 		fields = append(fields, server.FieldConsoleSeq)
 	}
@@ -22053,6 +22114,8 @@ func (m *ServerMutation) Field(name string) (ent.Value, bool) {
 		return m.LastLines()
 	case server.FieldInstalledAt:
 		return m.InstalledAt()
+	case server.FieldCrashResets:
+		return m.CrashResets()
 	case server.FieldConsoleSeq:
 		return m.ConsoleSeq()
 	case server.FieldConsoleBytes:
@@ -22142,6 +22205,8 @@ func (m *ServerMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldLastLines(ctx)
 	case server.FieldInstalledAt:
 		return m.OldInstalledAt(ctx)
+	case server.FieldCrashResets:
+		return m.OldCrashResets(ctx)
 	case server.FieldConsoleSeq:
 		return m.OldConsoleSeq(ctx)
 	case server.FieldConsoleBytes:
@@ -22421,6 +22486,13 @@ func (m *ServerMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetInstalledAt(v)
 		return nil
+	case server.FieldCrashResets:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCrashResets(v)
+		return nil
 	case server.FieldConsoleSeq:
 		v, ok := value.(int64)
 		if !ok {
@@ -22488,6 +22560,9 @@ func (m *ServerMutation) AddedFields() []string {
 	if m.addcrash_count != nil {
 		fields = append(fields, server.FieldCrashCount)
 	}
+	if m.addcrash_resets != nil {
+		fields = append(fields, server.FieldCrashResets)
+	}
 	if m.addconsole_seq != nil {
 		fields = append(fields, server.FieldConsoleSeq)
 	}
@@ -22532,6 +22607,8 @@ func (m *ServerMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedExitCode()
 	case server.FieldCrashCount:
 		return m.AddedCrashCount()
+	case server.FieldCrashResets:
+		return m.AddedCrashResets()
 	case server.FieldConsoleSeq:
 		return m.AddedConsoleSeq()
 	case server.FieldConsoleBytes:
@@ -22649,6 +22726,13 @@ func (m *ServerMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddCrashCount(v)
+		return nil
+	case server.FieldCrashResets:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddCrashResets(v)
 		return nil
 	case server.FieldConsoleSeq:
 		v, ok := value.(int64)
@@ -22855,6 +22939,9 @@ func (m *ServerMutation) ResetField(name string) error {
 		return nil
 	case server.FieldInstalledAt:
 		m.ResetInstalledAt()
+		return nil
+	case server.FieldCrashResets:
+		m.ResetCrashResets()
 		return nil
 	case server.FieldConsoleSeq:
 		m.ResetConsoleSeq()

@@ -99,6 +99,8 @@ type Server struct {
 	LastLines []string `json:"last_lines,omitempty"`
 	// When the server was last installed.
 	InstalledAt *time.Time `json:"installed_at,omitempty"`
+	// How often the crashes were forgotten by order.
+	CrashResets int64 `json:"crash_resets,omitempty"`
 	// Last console line that was stored.
 	ConsoleSeq int64 `json:"console_seq,omitempty"`
 	// Bytes of text of all console lines that were ever stored.
@@ -251,7 +253,7 @@ func (*Server) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case server.FieldSuspended, server.FieldPendingRestart, server.FieldKeepFiles, server.FieldOomKilled:
 			values[i] = new(sql.NullBool)
-		case server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldGeneration, server.FieldRun, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldConsoleSeq, server.FieldConsoleBytes:
+		case server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldGeneration, server.FieldRun, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldCrashResets, server.FieldConsoleSeq, server.FieldConsoleBytes:
 			values[i] = new(sql.NullInt64)
 		case server.FieldID, server.FieldName, server.FieldDescription, server.FieldOwnerID, server.FieldNodeID, server.FieldTemplateID, server.FieldImage, server.FieldNetworkMode, server.FieldNetwork, server.FieldCrashPolicy, server.FieldPower, server.FieldState, server.FieldStateReason:
 			values[i] = new(sql.NullString)
@@ -518,6 +520,12 @@ func (_m *Server) assignValues(columns []string, values []any) error {
 				_m.InstalledAt = new(time.Time)
 				*_m.InstalledAt = value.Time
 			}
+		case server.FieldCrashResets:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field crash_resets", values[i])
+			} else if value.Valid {
+				_m.CrashResets = value.Int64
+			}
 		case server.FieldConsoleSeq:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
 				return fmt.Errorf("unexpected type %T for field console_seq", values[i])
@@ -744,6 +752,9 @@ func (_m *Server) String() string {
 		builder.WriteString("installed_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("crash_resets=")
+	builder.WriteString(fmt.Sprintf("%v", _m.CrashResets))
 	builder.WriteString(", ")
 	builder.WriteString("console_seq=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ConsoleSeq))

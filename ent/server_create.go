@@ -518,6 +518,20 @@ func (_c *ServerCreate) SetNillableInstalledAt(v *time.Time) *ServerCreate {
 	return _c
 }
 
+// SetCrashResets sets the "crash_resets" field.
+func (_c *ServerCreate) SetCrashResets(v int64) *ServerCreate {
+	_c.mutation.SetCrashResets(v)
+	return _c
+}
+
+// SetNillableCrashResets sets the "crash_resets" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableCrashResets(v *int64) *ServerCreate {
+	if v != nil {
+		_c.SetCrashResets(*v)
+	}
+	return _c
+}
+
 // SetConsoleSeq sets the "console_seq" field.
 func (_c *ServerCreate) SetConsoleSeq(v int64) *ServerCreate {
 	_c.mutation.SetConsoleSeq(v)
@@ -830,6 +844,10 @@ func (_c *ServerCreate) defaults() error {
 		v := server.DefaultLastLines
 		_c.mutation.SetLastLines(v)
 	}
+	if _, ok := _c.mutation.CrashResets(); !ok {
+		v := server.DefaultCrashResets
+		_c.mutation.SetCrashResets(v)
+	}
 	if _, ok := _c.mutation.ConsoleSeq(); !ok {
 		v := server.DefaultConsoleSeq
 		_c.mutation.SetConsoleSeq(v)
@@ -1055,6 +1073,14 @@ func (_c *ServerCreate) check() error {
 	if _, ok := _c.mutation.LastLines(); !ok {
 		return &ValidationError{Name: "last_lines", err: errors.New(`ent: missing required field "Server.last_lines"`)}
 	}
+	if _, ok := _c.mutation.CrashResets(); !ok {
+		return &ValidationError{Name: "crash_resets", err: errors.New(`ent: missing required field "Server.crash_resets"`)}
+	}
+	if v, ok := _c.mutation.CrashResets(); ok {
+		if err := server.CrashResetsValidator(v); err != nil {
+			return &ValidationError{Name: "crash_resets", err: fmt.Errorf(`ent: validator failed for field "Server.crash_resets": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.ConsoleSeq(); !ok {
 		return &ValidationError{Name: "console_seq", err: errors.New(`ent: missing required field "Server.console_seq"`)}
 	}
@@ -1260,6 +1286,10 @@ func (_c *ServerCreate) createSpec() (*Server, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.InstalledAt(); ok {
 		_spec.SetField(server.FieldInstalledAt, field.TypeTime, value)
 		_node.InstalledAt = &value
+	}
+	if value, ok := _c.mutation.CrashResets(); ok {
+		_spec.SetField(server.FieldCrashResets, field.TypeInt64, value)
+		_node.CrashResets = value
 	}
 	if value, ok := _c.mutation.ConsoleSeq(); ok {
 		_spec.SetField(server.FieldConsoleSeq, field.TypeInt64, value)
@@ -2066,6 +2096,24 @@ func (u *ServerUpsert) ClearInstalledAt() *ServerUpsert {
 	return u
 }
 
+// SetCrashResets sets the "crash_resets" field.
+func (u *ServerUpsert) SetCrashResets(v int64) *ServerUpsert {
+	u.Set(server.FieldCrashResets, v)
+	return u
+}
+
+// UpdateCrashResets sets the "crash_resets" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateCrashResets() *ServerUpsert {
+	u.SetExcluded(server.FieldCrashResets)
+	return u
+}
+
+// AddCrashResets adds v to the "crash_resets" field.
+func (u *ServerUpsert) AddCrashResets(v int64) *ServerUpsert {
+	u.Add(server.FieldCrashResets, v)
+	return u
+}
+
 // SetConsoleSeq sets the "console_seq" field.
 func (u *ServerUpsert) SetConsoleSeq(v int64) *ServerUpsert {
 	u.Set(server.FieldConsoleSeq, v)
@@ -2829,6 +2877,27 @@ func (u *ServerUpsertOne) UpdateInstalledAt() *ServerUpsertOne {
 func (u *ServerUpsertOne) ClearInstalledAt() *ServerUpsertOne {
 	return u.Update(func(s *ServerUpsert) {
 		s.ClearInstalledAt()
+	})
+}
+
+// SetCrashResets sets the "crash_resets" field.
+func (u *ServerUpsertOne) SetCrashResets(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetCrashResets(v)
+	})
+}
+
+// AddCrashResets adds v to the "crash_resets" field.
+func (u *ServerUpsertOne) AddCrashResets(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddCrashResets(v)
+	})
+}
+
+// UpdateCrashResets sets the "crash_resets" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateCrashResets() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateCrashResets()
 	})
 }
 
@@ -3768,6 +3837,27 @@ func (u *ServerUpsertBulk) UpdateInstalledAt() *ServerUpsertBulk {
 func (u *ServerUpsertBulk) ClearInstalledAt() *ServerUpsertBulk {
 	return u.Update(func(s *ServerUpsert) {
 		s.ClearInstalledAt()
+	})
+}
+
+// SetCrashResets sets the "crash_resets" field.
+func (u *ServerUpsertBulk) SetCrashResets(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetCrashResets(v)
+	})
+}
+
+// AddCrashResets adds v to the "crash_resets" field.
+func (u *ServerUpsertBulk) AddCrashResets(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddCrashResets(v)
+	})
+}
+
+// UpdateCrashResets sets the "crash_resets" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateCrashResets() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateCrashResets()
 	})
 }
 

@@ -694,6 +694,27 @@ func (_u *ServerUpdate) ClearInstalledAt() *ServerUpdate {
 	return _u
 }
 
+// SetCrashResets sets the "crash_resets" field.
+func (_u *ServerUpdate) SetCrashResets(v int64) *ServerUpdate {
+	_u.mutation.ResetCrashResets()
+	_u.mutation.SetCrashResets(v)
+	return _u
+}
+
+// SetNillableCrashResets sets the "crash_resets" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableCrashResets(v *int64) *ServerUpdate {
+	if v != nil {
+		_u.SetCrashResets(*v)
+	}
+	return _u
+}
+
+// AddCrashResets adds value to the "crash_resets" field.
+func (_u *ServerUpdate) AddCrashResets(v int64) *ServerUpdate {
+	_u.mutation.AddCrashResets(v)
+	return _u
+}
+
 // SetConsoleSeq sets the "console_seq" field.
 func (_u *ServerUpdate) SetConsoleSeq(v int64) *ServerUpdate {
 	_u.mutation.ResetConsoleSeq()
@@ -1185,6 +1206,11 @@ func (_u *ServerUpdate) check() error {
 			return &ValidationError{Name: "crash_count", err: fmt.Errorf(`ent: validator failed for field "Server.crash_count": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.CrashResets(); ok {
+		if err := server.CrashResetsValidator(v); err != nil {
+			return &ValidationError{Name: "crash_resets", err: fmt.Errorf(`ent: validator failed for field "Server.crash_resets": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.ConsoleSeq(); ok {
 		if err := server.ConsoleSeqValidator(v); err != nil {
 			return &ValidationError{Name: "console_seq", err: fmt.Errorf(`ent: validator failed for field "Server.console_seq": %w`, err)}
@@ -1400,6 +1426,12 @@ func (_u *ServerUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.InstalledAtCleared() {
 		_spec.ClearField(server.FieldInstalledAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.CrashResets(); ok {
+		_spec.SetField(server.FieldCrashResets, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedCrashResets(); ok {
+		_spec.AddField(server.FieldCrashResets, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.ConsoleSeq(); ok {
 		_spec.SetField(server.FieldConsoleSeq, field.TypeInt64, value)
@@ -2490,6 +2522,27 @@ func (_u *ServerUpdateOne) ClearInstalledAt() *ServerUpdateOne {
 	return _u
 }
 
+// SetCrashResets sets the "crash_resets" field.
+func (_u *ServerUpdateOne) SetCrashResets(v int64) *ServerUpdateOne {
+	_u.mutation.ResetCrashResets()
+	_u.mutation.SetCrashResets(v)
+	return _u
+}
+
+// SetNillableCrashResets sets the "crash_resets" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableCrashResets(v *int64) *ServerUpdateOne {
+	if v != nil {
+		_u.SetCrashResets(*v)
+	}
+	return _u
+}
+
+// AddCrashResets adds value to the "crash_resets" field.
+func (_u *ServerUpdateOne) AddCrashResets(v int64) *ServerUpdateOne {
+	_u.mutation.AddCrashResets(v)
+	return _u
+}
+
 // SetConsoleSeq sets the "console_seq" field.
 func (_u *ServerUpdateOne) SetConsoleSeq(v int64) *ServerUpdateOne {
 	_u.mutation.ResetConsoleSeq()
@@ -2994,6 +3047,11 @@ func (_u *ServerUpdateOne) check() error {
 			return &ValidationError{Name: "crash_count", err: fmt.Errorf(`ent: validator failed for field "Server.crash_count": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.CrashResets(); ok {
+		if err := server.CrashResetsValidator(v); err != nil {
+			return &ValidationError{Name: "crash_resets", err: fmt.Errorf(`ent: validator failed for field "Server.crash_resets": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.ConsoleSeq(); ok {
 		if err := server.ConsoleSeqValidator(v); err != nil {
 			return &ValidationError{Name: "console_seq", err: fmt.Errorf(`ent: validator failed for field "Server.console_seq": %w`, err)}
@@ -3226,6 +3284,12 @@ func (_u *ServerUpdateOne) sqlSave(ctx context.Context) (_node *Server, err erro
 	}
 	if _u.mutation.InstalledAtCleared() {
 		_spec.ClearField(server.FieldInstalledAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.CrashResets(); ok {
+		_spec.SetField(server.FieldCrashResets, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedCrashResets(); ok {
+		_spec.AddField(server.FieldCrashResets, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.ConsoleSeq(); ok {
 		_spec.SetField(server.FieldConsoleSeq, field.TypeInt64, value)

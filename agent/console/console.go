@@ -89,6 +89,9 @@ func (w *Writer) Append(stream kind.Stream, text string, at time.Time) (uint64, 
 // Flush tries again.
 func (w *Writer) Flush() error { return w.log.Flush() } //nolint:wrapcheck // the same package in effect
 
+// Skip makes the next line's number greater than after.
+func (w *Writer) Skip(after uint64) error { return w.log.Skip(after) } //nolint:wrapcheck // the same package in effect
+
 // LastSeq is the sequence number of the last line.
 func (w *Writer) LastSeq() uint64 { return w.log.LastSeq() }
 

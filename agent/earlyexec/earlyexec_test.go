@@ -12,7 +12,7 @@ func TestImports(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/catalyst-panel/catalyst/"
 	allowed := []string{
-		module + "agent/demo", module + "agent/earlyexec", module + "agent/holder", module + "agent/output",
+		module + "agent/demo", module + "agent/durable", module + "agent/earlyexec", module + "agent/holder", module + "agent/output",
 		module + "agent/pattern", module + "agent/procfs", "golang.org/x/sys/unix",
 		"bufio", "bytes", "cmp", "context", "encoding", "encoding/base64", "encoding/binary", "encoding/json", "errors", "fmt",
 		"hash", "hash/crc32", "io", "io/fs", "iter", "math", "math/bits", "os", "os/signal", "path", "reflect", "runtime",

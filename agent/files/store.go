@@ -1,15 +1,11 @@
 package files
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"syscall"
 
 	"github.com/catalyst-panel/catalyst/internal/kind"
 )
@@ -76,149 +72,10 @@ func (s *Store) Create(serverID string) error {
 	return nil
 }
 
-// Remove removes a server's directory with everything in it; with keepFiles its root stays. What is not there is no
-// error, so that it can be repeated. The program must have ended.
-func (s *Store) Remove(serverID string, keepFiles bool) error {
-	if err := check(serverID); err != nil {
-		return err
-	}
-	if !keepFiles {
-		if err := s.root.RemoveAll(serverID); err != nil {
-			return fmt.Errorf("remove server directory: %w", err)
-		}
-		return nil
-	}
-	entries, err := fs.ReadDir(s.root.FS(), serverID)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("list server directory: %w", err)
-	}
-	for _, e := range entries {
-		if e.Name() == FilesDir {
-			continue
-		}
-		if err := s.root.RemoveAll(path.Join(serverID, e.Name())); err != nil {
-			return fmt.Errorf("remove from server directory: %w", err)
-		}
-	}
-	return nil
-}
-
 // check refuses anything but a server's id as the name of a directory.
 func check(serverID string) error {
 	if !kind.ValidID(kind.PrefixServer, serverID) {
 		return fmt.Errorf("%q is no server's id", serverID)
 	}
 	return nil
-}
-
-// Usage is what a server's root takes up.
-type Usage struct {
-	// Bytes are those allocated on the disk; a file with several names counts once, holes do not count.
-	Bytes int64
-	// Inodes counts files and directories.
-	Inodes int64
-}
-
-// Usage measures a server's root. It follows no links, opens only directories (so that a FIFO cannot block it), skips
-// what vanishes meanwhile, and stops when ctx is done. A server without a root uses nothing.
-func (s *Store) Usage(ctx context.Context, serverID string) (Usage, error) {
-	if err := check(serverID); err != nil {
-		return Usage{}, err
-	}
-	root, err := s.root.OpenRoot(path.Join(serverID, FilesDir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Usage{}, nil
-	}
-	if err != nil {
-		return Usage{}, fmt.Errorf("open server root: %w", err)
-	}
-	defer root.Close()
-	w := walk{ctx: ctx, seen: map[inode]struct{}{}}
-	if err := w.dir(root); err != nil {
-		return Usage{}, fmt.Errorf("measure server root: %w", err)
-	}
-	return w.usage, nil
-}
-
-type inode struct{ dev, ino uint64 }
-
-// walk is one measurement.
-type walk struct {
-	ctx   context.Context //nolint:containedctx // it lives for one call of Usage
-	seen  map[inode]struct{}
-	usage Usage
-}
-
-const batch = 256
-
-// dir measures a directory and everything below. It holds one descriptor for each level.
-func (w *walk) dir(root *os.Root) error {
-	d, err := root.Open(".")
-	if err != nil {
-		return err //nolint:wrapcheck // Usage wraps it
-	}
-	defer d.Close()
-	if info, err := d.Stat(); err == nil {
-		w.count(info)
-	}
-	for {
-		entries, err := d.ReadDir(batch)
-		for _, e := range entries {
-			if err := w.entry(root, e); err != nil {
-				return err
-			}
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err //nolint:wrapcheck // Usage wraps it
-		}
-	}
-}
-
-func (w *walk) entry(root *os.Root, e fs.DirEntry) error {
-	if err := w.ctx.Err(); err != nil {
-		return context.Cause(w.ctx)
-	}
-	if !e.IsDir() {
-		if info, err := root.Lstat(e.Name()); err == nil {
-			w.count(info)
-		}
-		return nil
-	}
-	// OpenRoot opens directories only, so whatever takes this one's place meanwhile is not followed and cannot block.
-	sub, err := root.OpenRoot(e.Name())
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		return err //nolint:wrapcheck // Usage wraps it
-	}
-	if err != nil {
-		// It is gone, or not readable: its inode is counted if it is still there.
-		if info, err := root.Lstat(e.Name()); err == nil {
-			w.count(info)
-		}
-		return nil
-	}
-	defer sub.Close()
-	return w.dir(sub)
-}
-
-// count adds one inode.
-func (w *walk) count(info fs.FileInfo) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return
-	}
-	if st.Nlink > 1 && !info.IsDir() {
-		key := inode{dev: st.Dev, ino: st.Ino}
-		if _, again := w.seen[key]; again {
-			return
-		}
-		w.seen[key] = struct{}{}
-	}
-	w.usage.Inodes++
-	w.usage.Bytes += st.Blocks * 512
 }

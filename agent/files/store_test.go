@@ -135,3 +135,52 @@ func TestUsage(t *testing.T) {
 		t.Errorf("a server without a root: %+v, %v", none, err)
 	}
 }
+
+// TestDeepDirectories measures and removes directories that are nested deeper than there are descriptors, among them
+// some that nobody may read or write.
+func TestDeepDirectories(t *testing.T) {
+	s, id := open(t)
+	root, err := os.OpenRoot(filepath.Join(s.Path(id), files.FilesDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const depth = 1500
+	at := root
+	for range depth {
+		if err := at.Mkdir("d", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		below, err := at.OpenRoot("d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = at.Close()
+		at = below
+	}
+	if err := errors.Join(at.WriteFile("file", []byte("x"), 0o600), at.Chmod(".", 0o500), at.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	few := before
+	few.Cur = 200
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
+		}
+	}()
+	if got, err := s.Usage(t.Context(), id); err != nil || got.Inodes < depth {
+		t.Errorf("measured %+v, %v", got, err)
+	}
+	if err := s.Remove(id, false); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(s.Path(id)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory is left: %v", err)
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/output"
 	"github.com/catalyst-panel/catalyst/agent/procfs"
 )
@@ -29,6 +30,8 @@ const (
 	idleAfter = 100 * time.Millisecond
 	// drainFor is how long the output may go on after the program's end.
 	drainFor = time.Second
+	// acceptAgain is the pause after a connection for which there was no descriptor.
+	acceptAgain = 100 * time.Millisecond
 	// leftoversFor bounds the killing of what the program left behind.
 	leftoversFor = 5 * time.Second
 )
@@ -116,6 +119,9 @@ func open(dir string) (*holder, error) {
 	if h.recorder, err = newRecorder(log, h.spec, h.hub.wake); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
+	if err := durable.Reserve(ExitFile, exitRoom); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
 	if h.listener, err = listen(SocketFile); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -135,6 +141,7 @@ func (h *holder) run() error {
 	readers.Go(func() { h.read(output.Stderr, h.program.stderr) })
 	stop := make(chan struct{})
 	writers.Go(func() { h.stdin.run(stop) })
+	writers.Go(func() { h.recorder.retry(stop) })
 	writers.Go(h.accept)
 
 	exit := h.program.exit(h.program.wait())
@@ -153,9 +160,10 @@ func (h *holder) run() error {
 	<-drained
 
 	close(stop)
-	lines, err := h.recorder.finish()
-	exit.Run, exit.LastLines = h.spec.Run, lines
-	err = errors.Join(err, WriteFile(ExitFile, exit))
+	var err error
+	exit.Run = h.spec.Run
+	exit.LastLines, exit.Unwritten, err = h.recorder.finish()
+	err = errors.Join(err, StoreExit(".", exit))
 	_ = h.listener.file.Close()
 	writers.Wait()
 	h.hub.close()
@@ -202,10 +210,16 @@ func (h *holder) read(stream output.Stream, f *os.File) {
 	}
 }
 
-// accept attaches agents until the listener is closed.
+// accept attaches agents until the listener is closed. A machine that has no descriptor left for the moment makes it
+// wait: a holder that nobody can attach to any more would be of no use.
 func (h *holder) accept() {
 	for {
 		file, err := h.listener.accept()
+		if exhausted(err) {
+			pause := time.NewTimer(acceptAgain)
+			<-pause.C
+			continue
+		}
 		if err != nil {
 			return
 		}
@@ -238,7 +252,9 @@ func (h *holder) handle(a *agent, req Request) {
 	}
 	switch {
 	case req.Input != nil:
-		h.stdin.offer(input{text: *req.Input, timeout: time.Duration(req.TimeoutMS) * time.Millisecond, done: done})
+		h.stdin.offer(*req.Input, time.Duration(req.TimeoutMS)*time.Millisecond, done)
+	case req.After > 0:
+		done(0, h.recorder.skip(req.After))
 	case req.Notice != nil:
 		done(h.recorder.say(output.System, *req.Notice, time.Now()))
 	case req.Signal > 0:

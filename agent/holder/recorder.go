@@ -14,6 +14,8 @@ import (
 const (
 	tailLines = 50
 	tailLine  = 1 << 10
+	// retryEvery is how often a disk that refused lines is tried again.
+	retryEvery = time.Second
 )
 
 // recorder turns output into console lines. Everything that goes into the log goes through it, under its lock, so that
@@ -151,9 +153,39 @@ func (r *recorder) news() (wrote uint64, ready bool) {
 	return r.log.LastSeq(), r.ready
 }
 
-// finish closes the log and returns the excerpt.
-func (r *recorder) finish() ([]string, error) {
+// retry writes what the disk has refused, again and again until stop is closed: nothing else would when the program
+// falls silent.
+func (r *recorder) retry(stop <-chan struct{}) {
+	tick := time.NewTicker(retryEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		r.mu.Lock()
+		if r.unwritten > 0 || r.log.Unwritten() > 0 {
+			r.flush()
+			r.explain(time.Now())
+			r.flush()
+		}
+		r.mu.Unlock()
+	}
+}
+
+// skip makes the next line's number greater than after.
+func (r *recorder) skip(after uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.excerpt(), r.log.Close()
+	return r.log.Skip(after)
+}
+
+// finish closes the log and returns the excerpt, and how many lines the disk did not take in the end.
+func (r *recorder) finish() (lines []string, unwritten uint64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.explain(time.Now())
+	err = r.log.Close()
+	return r.excerpt(), r.unwritten + r.log.Unwritten(), err
 }

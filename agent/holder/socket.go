@@ -61,6 +61,16 @@ func (l *listener) accept() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "agent"), nil
 }
 
+// exhausted reports whether the machine lacked what a connection needs, which passes.
+func exhausted(err error) bool {
+	for _, lack := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
+}
+
 // hub holds the attached agents.
 type hub struct {
 	mu     sync.Mutex

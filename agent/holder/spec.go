@@ -2,12 +2,12 @@ package holder
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path"
 	"time"
 
+	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/output"
 	"github.com/catalyst-panel/catalyst/agent/pattern"
 )
@@ -63,6 +63,8 @@ type Exit struct {
 	At time.Time `json:"at"`
 	// LastLines are its last lines, those over the rate limit included.
 	LastLines []string `json:"last_lines,omitempty"`
+	// Unwritten counts lines at the end of the console that the disk did not take.
+	Unwritten uint64 `json:"unwritten,omitempty"`
 	// Lost is set when the holder was killed and the agent wrote this.
 	Lost bool `json:"lost,omitempty"`
 }
@@ -79,28 +81,27 @@ func WriteFile(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path.Base(name), err)
 	}
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("create %s: %w", path.Base(name), err)
+	return durable.WriteFile(name, b)
+}
+
+// exitRoom is set aside on the disk for the end of the program.
+const exitRoom = 16 << 10
+
+// StoreExit stores the end of the program in a run directory: into the room that the holder has set aside, so that a
+// full disk does not hide it. Where even that is too little, the last lines are left out.
+func StoreExit(dir string, exit Exit) error {
+	var failed error
+	for _, lines := range [][]string{exit.LastLines, nil} {
+		exit.LastLines = lines
+		b, err := json.Marshal(exit)
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", ExitFile, err)
+		}
+		if failed = durable.Fill(path.Join(dir, ExitFile), b); failed == nil {
+			return nil
+		}
 	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path.Base(name), err)
-	}
-	if err := os.Rename(name+".new", name); err != nil {
-		return fmt.Errorf("store %s: %w", path.Base(name), err)
-	}
-	dir, err := os.Open(path.Dir(name))
-	if err != nil {
-		return fmt.Errorf("open run directory: %w", err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return fmt.Errorf("sync run directory: %w", err)
-	}
-	return nil
+	return failed
 }
 
 // ReadFile reads what WriteFile stored. The error is fs.ErrNotExist when there is none.

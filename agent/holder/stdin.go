@@ -18,8 +18,9 @@ const defaultInputTimeout = 5 * time.Second
 
 // input is one line to write to the program.
 type input struct {
-	text    string
-	timeout time.Duration
+	text string
+	// until is when whoever has sent it stops waiting: after that it must not be written any more.
+	until time.Time
 	// done is called with the sequence number of the line in the console.
 	done func(seq uint64, err error)
 }
@@ -34,11 +35,14 @@ type stdin struct {
 }
 
 // offer queues a line, or refuses it when the program is that far behind.
-func (s *stdin) offer(in input) {
+func (s *stdin) offer(text string, timeout time.Duration, done func(seq uint64, err error)) {
+	if timeout <= 0 {
+		timeout = defaultInputTimeout
+	}
 	select {
-	case s.queue <- in:
+	case s.queue <- input{text: text, until: time.Now().Add(timeout), done: done}:
 	default:
-		in.done(0, errStdinFull)
+		done(0, errStdinFull)
 	}
 }
 
@@ -55,10 +59,10 @@ func (s *stdin) run(stop <-chan struct{}) {
 }
 
 func (s *stdin) write(in input) (uint64, error) {
-	if in.timeout <= 0 {
-		in.timeout = defaultInputTimeout
+	if !time.Now().Before(in.until) {
+		return 0, errStdinFull
 	}
-	if err := s.file.SetWriteDeadline(time.Now().Add(in.timeout)); err != nil {
+	if err := s.file.SetWriteDeadline(in.until); err != nil {
 		return 0, errStdinClosed
 	}
 	if err := s.finish(); err != nil {

@@ -2,7 +2,7 @@ package holder
 
 import "time"
 
-// Request is what an agent asks of the holder. Exactly one of Input, Notice and Signal is set.
+// Request is what an agent asks of the holder. Exactly one of Input, Notice, Signal and After is set.
 type Request struct {
 	// ID is returned with the answer; it is not 0.
 	ID uint64 `json:"id"`
@@ -13,6 +13,8 @@ type Request struct {
 	Notice *string `json:"notice,omitempty"`
 	// Signal is a signal's number.
 	Signal int `json:"signal,omitempty"`
+	// After is a number that the next line's must be greater than.
+	After uint64 `json:"after,omitempty"`
 }
 
 // Push is what the holder sends: its greeting, an answer, or news.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 )
@@ -98,33 +99,12 @@ func (i *Identity) save(dir string) error {
 		return err
 	}
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := replaceFile(filepath.Join(dir, keyFile), key); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, keyFile), key); err != nil {
 		return err
 	}
 	record, err := json.Marshal(nodeRecord{NodeID: i.nodeID})
 	if err != nil {
 		return err
 	}
-	return replaceFile(filepath.Join(dir, nodeFile), append(record, '\n'))
-}
-
-// replaceFile writes a file durably, so that a crash leaves the old content or the new one.
-func replaceFile(path string, content []byte) error {
-	temp := path + ".tmp"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.WriteFile(filepath.Join(dir, nodeFile), append(record, '\n'))
 }

@@ -57,12 +57,11 @@ func (l *Link) Run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		begun := time.Now()
-		err := l.connect(ctx)
+		lived, err := l.connect(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(begun) > goodLife {
+		if lived > goodLife {
 			pause.reset()
 		}
 		wait := pause.next(final(err))
@@ -81,15 +80,18 @@ func final(err error) bool {
 	return errors.As(err, &closed) && closed.final()
 }
 
-// connect makes one connection and serves it until it ends. The error says why it could not be made, or ended.
-func (l *Link) connect(ctx context.Context) error {
+// connect makes one connection and serves it until it ends. It returns how long the connection lived, which a panel that
+// lets every attempt hang does not add to, and why it could not be made, or ended.
+func (l *Link) connect(ctx context.Context) (lived time.Duration, err error) {
 	conn, err := l.dial(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	begun := time.Now()
 	l.config.Logger.LogAttrs(ctx, slog.LevelInfo, "connected to the panel",
 		slog.String("panel", l.config.Panel.Redacted()), slog.String("node_id", l.config.Identity.NodeID()))
-	return l.serve(ctx, conn)
+	err = l.serve(ctx, conn)
+	return time.Since(begun), err
 }
 
 // dial proves who the node is and opens the WebSocket.

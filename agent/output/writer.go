@@ -21,6 +21,8 @@ const (
 	// flushAt is how much is buffered before a write of its own accord, bufferMax how much while writes fail.
 	flushAt   = 32 << 10
 	bufferMax = 256 << 10
+	// maxSkip bounds how many numbers are passed over at once: more cannot have been lost, and numbers end.
+	maxSkip = 1 << 40
 )
 
 // Options are a Writer's limits; a zero takes the default.
@@ -46,7 +48,9 @@ type Writer struct {
 	open segment
 	buf  []byte
 	last uint64
-	old  []segment
+	// flushed is the last line that is in the file.
+	flushed uint64
+	old     []segment
 }
 
 type segment struct {
@@ -113,8 +117,8 @@ func (w *Writer) load() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("repair segment: %w", err), f.Close())
 	}
-	w.file, w.open, w.last = f, segment{first: firsts[end], size: size}, last
-	if last < w.opts.After {
+	w.file, w.open, w.last, w.flushed = f, segment{first: firsts[end], size: size}, last, last
+	if w.opts.After > last && w.opts.After-last <= maxSkip {
 		return w.skip()
 	}
 	return nil
@@ -136,7 +140,7 @@ func (w *Writer) create(first uint64) error {
 	if err != nil {
 		return fmt.Errorf("create segment: %w", err)
 	}
-	w.file, w.open, w.last = f, segment{first: first}, first-1
+	w.file, w.open, w.last, w.flushed = f, segment{first: first}, first-1, first-1
 	return nil
 }
 
@@ -194,7 +198,7 @@ func (w *Writer) flush() error {
 		return errors.Join(fmt.Errorf("write segment: %w", err), w.file.Truncate(w.open.size))
 	}
 	w.open.size += int64(len(w.buf))
-	w.buf = w.buf[:0]
+	w.buf, w.flushed = w.buf[:0], w.last
 	if cap(w.buf) > 2*flushAt {
 		w.buf = nil
 	}
@@ -231,6 +235,32 @@ func (w *Writer) LastSeq() uint64 {
 	return w.last
 }
 
+// Unwritten is how many lines have a number and are not in the file: those that a reader does not see yet, and after a
+// Close that failed never will.
+func (w *Writer) Unwritten() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last - w.flushed
+}
+
+// Skip makes the next line's number greater than after: a reader elsewhere has lines with those numbers, which are lost
+// here. A number that is too far off to be meant is ignored.
+func (w *Writer) Skip(after uint64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file == nil {
+		return os.ErrClosed
+	}
+	if after <= w.last || after-w.last > maxSkip {
+		return nil
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.opts.After = after
+	return w.skip()
+}
+
 // Close writes what is buffered and lets go of the log. Closing twice is harmless.
 func (w *Writer) Close() error {
 	w.mu.Lock()
@@ -238,7 +268,8 @@ func (w *Writer) Close() error {
 	if w.file == nil {
 		return nil
 	}
-	err := errors.Join(w.flush(), w.file.Close(), w.lock.Close())
+	// Unlocked by hand: a process that is being started at this moment may have the descriptor, too.
+	err := errors.Join(w.flush(), w.file.Close(), syscall.Flock(int(w.lock.Fd()), syscall.LOCK_UN), w.lock.Close())
 	w.file = nil
 	return err
 }

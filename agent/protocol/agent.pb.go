@@ -490,10 +490,13 @@ func (x *SystemInfo) GetHostname() string {
 // Desired is what should be. Run numbers the program's instances: the panel raises it for each start and restart, and
 // the agent replaces an older instance by a newer one.
 type Desired struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Generation    uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
-	Power         Power                  `protobuf:"varint,2,opt,name=power,proto3,enum=catalyst.agent.v1.Power" json:"power,omitempty"`
-	Run           uint64                 `protobuf:"varint,3,opt,name=run,proto3" json:"run,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Generation uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	Power      Power                  `protobuf:"varint,2,opt,name=power,proto3,enum=catalyst.agent.v1.Power" json:"power,omitempty"`
+	Run        uint64                 `protobuf:"varint,3,opt,name=run,proto3" json:"run,omitempty"`
+	// Counts how often the crashes of the server were forgotten by order: a number above the last one that the agent has
+	// seen resets its count.
+	CrashResets   uint64 `protobuf:"varint,4,opt,name=crash_resets,json=crashResets,proto3" json:"crash_resets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -545,6 +548,13 @@ func (x *Desired) GetPower() Power {
 func (x *Desired) GetRun() uint64 {
 	if x != nil {
 		return x.Run
+	}
+	return 0
+}
+
+func (x *Desired) GetCrashResets() uint64 {
+	if x != nil {
+		return x.CrashResets
 	}
 	return 0
 }
@@ -2355,13 +2365,14 @@ const file_agent_proto_rawDesc = "" +
 	"\tcpu_count\x18\x04 \x01(\x05R\bcpuCount\x12\x16\n" +
 	"\x06memory\x18\x05 \x01(\x03R\x06memory\x12\x12\n" +
 	"\x04disk\x18\x06 \x01(\x03R\x04disk\x12\x1a\n" +
-	"\bhostname\x18\a \x01(\tR\bhostname\"k\n" +
+	"\bhostname\x18\a \x01(\tR\bhostname\"\x8e\x01\n" +
 	"\aDesired\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
 	"generation\x12.\n" +
 	"\x05power\x18\x02 \x01(\x0e2\x18.catalyst.agent.v1.PowerR\x05power\x12\x10\n" +
-	"\x03run\x18\x03 \x01(\x04R\x03run\"\xb0\x05\n" +
+	"\x03run\x18\x03 \x01(\x04R\x03run\x12!\n" +
+	"\fcrash_resets\x18\x04 \x01(\x04R\vcrashResets\"\xb0\x05\n" +
 	"\n" +
 	"ServerSpec\x12\x1b\n" +
 	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x12\n" +

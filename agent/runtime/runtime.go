@@ -67,6 +67,9 @@ type Instance interface {
 	Input(ctx context.Context, text string) (uint64, error)
 	// Notice records a SYSTEM line in the console.
 	Notice(ctx context.Context, text string) error
+	// Skip makes the number of the next console line greater than after: the panel has lines up to that one, which the
+	// node has lost.
+	Skip(ctx context.Context, after uint64) error
 	// Signal sends a signal to the program (and its descendants for SIGKILL).
 	Signal(ctx context.Context, sig syscall.Signal) error
 	// Stats samples the resources of the program and its descendants.
@@ -99,6 +102,8 @@ type Exit struct {
 	At time.Time
 	// LastLines are the last console lines before the end, taken before the rate limit.
 	LastLines []string
+	// Unwritten counts the last lines, of which the console has none since the disk did not take them.
+	Unwritten uint64
 	// Lost is set when the end was not seen, and what is known was concluded afterwards.
 	Lost bool
 }

@@ -91,6 +91,10 @@ func (c *consoleStream) begin(ctx context.Context, id string, after uint64) *flo
 	f := &flow{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
+		if err := c.service.config.Supervisor.Advance(ctx, id, after); err != nil && ctx.Err() == nil {
+			c.service.config.Logger.LogAttrs(ctx, slog.LevelWarn, "console numbers do not go on after the panel's",
+				slog.String("server_id", id), slog.Any("error", err))
+		}
 		c.follow(ctx, id, after)
 	}()
 	return f

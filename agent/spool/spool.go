@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 )
 
@@ -96,14 +97,10 @@ func (s *Spool) loadEpoch() error {
 		return err
 	}
 	s.epoch = rand.Text()
-	temp := path + ".tmp"
-	if err := writeSynced(temp, []byte(s.epoch+"\n")); err != nil {
+	if err := durable.WriteFile(path, []byte(s.epoch+"\n")); err != nil {
 		return fmt.Errorf("write spool epoch: %w", err)
 	}
-	if err := os.Rename(temp, path); err != nil {
-		return fmt.Errorf("write spool epoch: %w", err)
-	}
-	return s.syncDir()
+	return nil
 }
 
 func (s *Spool) names() ([]uint64, error) {
@@ -168,7 +165,7 @@ func (s *Spool) begin(first uint64) error {
 	if err != nil {
 		return fmt.Errorf("begin segment: %w", err)
 	}
-	if err := s.syncDir(); err != nil {
+	if err := durable.SyncDir(s.config.Dir); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if s.file != nil {
@@ -300,17 +297,6 @@ func (s *Spool) sync() error {
 	return nil
 }
 
-func (s *Spool) syncDir() error {
-	d, err := os.Open(s.config.Dir)
-	if err != nil {
-		return fmt.Errorf("sync event spool: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync event spool: %w", err)
-	}
-	return nil
-}
-
 // Close syncs and closes the spool.
 func (s *Spool) Close() error {
 	s.mu.Lock()
@@ -323,13 +309,4 @@ func (s *Spool) Close() error {
 		return fmt.Errorf("close event spool: %w", err)
 	}
 	return nil
-}
-
-func writeSynced(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close())
 }

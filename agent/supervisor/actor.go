@@ -2,8 +2,10 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +19,11 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/kind"
 )
 
-const consoleDir = "console"
+const (
+	consoleDir = "console"
+	// reportAgain is when a report is repeated that could not be passed on.
+	reportAgain = 5 * time.Second
+)
 
 // phase is what the actor itself is about; the server's state is what others are told.
 type phase int
@@ -79,6 +85,7 @@ type actor struct {
 	instance runtime.Instance
 	events   <-chan runtime.Event
 	alarm    *time.Timer
+	overdue  *time.Timer // when a report that failed is due again
 	tasks    sync.WaitGroup
 
 	cancelLaunch context.CancelFunc // of the launch that goes on
@@ -111,9 +118,11 @@ func newActor(s *Supervisor, id string, r *record) *actor {
 		tail:       t,
 		record:     *r,
 		alarm:      time.NewTimer(time.Hour),
+		overdue:    time.NewTimer(time.Hour),
 		reported:   r.Generation,
 	}
 	a.alarm.Stop()
+	a.overdue.Stop()
 	a.publish()
 	return a
 }
@@ -125,6 +134,7 @@ func (a *actor) run(ctx context.Context) {
 	defer a.tasks.Wait()
 	defer cancel()
 	defer a.alarm.Stop()
+	defer a.overdue.Stop()
 	if seq, err := console.LastSeq(a.tail.Dir); err == nil {
 		a.tail.wrote(seq)
 	}
@@ -140,6 +150,8 @@ func (a *actor) run(ctx context.Context) {
 			a.onEvent(ctx, event, ok)
 		case <-a.alarm.C:
 			a.onAlarm(ctx)
+		case <-a.overdue.C:
+			a.report(ctx)
 		}
 		if a.quitting && a.instance == nil && a.phase != launching {
 			a.setIdled()
@@ -213,13 +225,25 @@ func (a *actor) apply(ctx context.Context, spec *protocol.ServerSpec, desired *p
 	if a.Spec != nil && desired.GetGeneration() <= a.Generation {
 		return nil
 	}
-	a.Spec = &specJSON{spec}
-	a.Generation = desired.GetGeneration()
-	a.Power = powerOf(desired.GetPower())
-	a.WantedRun = desired.GetRun()
-	if err := a.save(a.dir.Path); err != nil {
-		return err
+	next := a.record
+	after := a.Spec.orEmpty().GetConsole().GetAfter()
+	next.Spec = numbered(spec, max(after, spec.GetConsole().GetAfter()))
+	next.Generation = desired.GetGeneration()
+	next.Power = powerOf(desired.GetPower())
+	next.WantedRun = desired.GetRun()
+	if next.CrashResets < desired.GetCrashResets() {
+		next.CrashResets, next.CrashCount, next.Restarts = desired.GetCrashResets(), 0, nil
 	}
+	if err := next.save(a.dir.Path); err != nil {
+		// An order that only ends a program is carried out all the same: that is what a full disk may need. Should the
+		// agent end before the disk takes it, the panel gives the order again. An order to run is left alone, so that the
+		// panel's next try finds it still to be done.
+		if next.Power == kind.PowerRun {
+			return err
+		}
+		a.log.LogAttrs(ctx, slog.LevelError, "an order is carried out but not stored", slog.Any("error", err))
+	}
+	a.record = next
 	a.publish()
 	a.reconcile(ctx)
 	if a.reported != a.Generation {
@@ -235,7 +259,7 @@ func (a *actor) setState(ctx context.Context, state kind.ServerState, reason str
 		a.log.LogAttrs(ctx, slog.LevelError, "impossible change of state",
 			slog.String("from", string(a.State)), slog.String("to", string(state)))
 	}
-	a.State, a.Reason, a.At = state, reason, time.Now()
+	a.State, a.Reason, a.At = state, strings.ToValidUTF8(reason, "\uFFFD"), time.Now()
 	a.store(ctx)
 	a.report(ctx)
 }
@@ -278,8 +302,43 @@ func (a *actor) report(ctx context.Context) {
 		return
 	}
 	if err := a.supervisor.config.Report(a.observed()); err != nil {
-		a.log.LogAttrs(ctx, slog.LevelError, "server state is not reported", slog.Any("error", err))
+		a.log.LogAttrs(ctx, slog.LevelError, "server state is not reported, trying again", slog.Any("error", err))
+		a.overdue.Reset(reportAgain)
+		return
 	}
+	a.overdue.Stop()
+}
+
+// numbered is a specification, which it may change, whose console goes on after a number.
+func numbered(spec *protocol.ServerSpec, after uint64) *specJSON {
+	if spec.GetConsole().GetAfter() < after {
+		if spec.Console == nil {
+			spec.Console = &protocol.ConsoleSpec{}
+		}
+		spec.Console.After = after
+	}
+	return &specJSON{spec}
+}
+
+// advance makes the numbers of console lines go on after those that the panel has: a node that lost its last lines with
+// its power would otherwise give their numbers to others, which the panel would take for known.
+func (a *actor) advance(ctx context.Context, after uint64) {
+	if a.Spec == nil || after <= a.tail.Last() || after <= a.Spec.GetConsole().GetAfter() {
+		return
+	}
+	a.Spec = numbered(proto.CloneOf(a.Spec.ServerSpec), after)
+	a.store(ctx)
+	instance := a.instance
+	if instance == nil {
+		return
+	}
+	a.tasks.Go(func() {
+		limited, cancel := context.WithTimeout(ctx, noticeTime)
+		defer cancel()
+		if err := instance.Skip(limited, after); err != nil && !errors.Is(err, runtime.ErrNotRunning) && ctx.Err() == nil {
+			a.log.LogAttrs(ctx, slog.LevelWarn, "console numbers do not go on after the panel's", slog.Any("error", err))
+		}
+	})
 }
 
 func (a *actor) resetCrashes(ctx context.Context) {

@@ -72,7 +72,7 @@ func (a *actor) resume(ctx context.Context) {
 	case kind.ServerStateCrashed:
 		if !a.RestartAt.IsZero() && a.Power == kind.PowerRun {
 			a.phase = waiting
-			a.alarm.Reset(max(0, time.Until(a.RestartAt)))
+			a.alarm.Reset(within(a.RestartAt, maxBackoff))
 		}
 	default:
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
@@ -54,8 +55,14 @@ func (a *actor) ready(ctx context.Context) {
 func (a *actor) armStable() {
 	a.alarm.Stop()
 	if a.CrashCount > 0 || len(a.Restarts) > 0 {
-		a.alarm.Reset(max(0, time.Until(a.At.Add(stableAfter))))
+		a.alarm.Reset(within(a.At.Add(stableAfter), stableAfter))
 	}
+}
+
+// within returns how long it is until a time, at most limit: times from the disk are those of a clock that may have been
+// set since.
+func within(at time.Time, limit time.Duration) time.Duration {
+	return min(max(0, time.Until(at)), limit)
 }
 
 func (a *actor) stable(ctx context.Context) { a.resetCrashes(ctx) }
@@ -82,6 +89,9 @@ func (a *actor) ended(ctx context.Context, exit *runtime.Exit) {
 	}
 	wanted := a.Power == kind.PowerRun && a.WantedRun <= a.Run && !a.quitting &&
 		(a.State == kind.ServerStateStarting || a.State == kind.ServerStateRunning)
+	if exit.Unwritten > 0 {
+		a.say(ctx, fmt.Sprintf("%d lines dropped: the node could not write them to its disk.", exit.Unwritten))
+	}
 	code := int32(exit.Code)
 	a.ExitCode, a.OOMKilled, a.LastLines = &code, exit.OOMKilled, nil
 	switch {
@@ -156,10 +166,10 @@ func (a *actor) crashed(ctx context.Context, exit *runtime.Exit) {
 // mayRestart forgets restarts that lie before the window, and reports whether one more is allowed.
 func (a *actor) mayRestart(policy *protocol.CrashSpec) bool {
 	if window := time.Duration(policy.GetWindowMs()) * time.Millisecond; window > 0 {
-		since := time.Now().Add(-window)
-		for len(a.Restarts) > 0 && a.Restarts[0].Before(since) {
-			a.Restarts = a.Restarts[1:]
-		}
+		now := time.Now()
+		a.Restarts = slices.DeleteFunc(slices.Clone(a.Restarts), func(at time.Time) bool {
+			return at.Before(now.Add(-window)) || at.After(now) // the clock was set back
+		})
 	}
 	return len(a.Restarts) < int(policy.GetMaxRestarts())
 }

@@ -222,6 +222,8 @@ func (i *instance) Notice(_ context.Context, text string) error {
 	return err
 }
 
+func (*instance) Skip(context.Context, uint64) error { return nil }
+
 func (i *instance) Signal(_ context.Context, signal syscall.Signal) error {
 	p := i.program
 	p.games.mu.Lock()

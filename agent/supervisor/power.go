@@ -285,7 +285,8 @@ func (a *actor) attach(instance runtime.Instance) {
 // which its instance tells that it has long been ready.
 func (a *actor) armStartTimeout(atLeast time.Duration) {
 	if ms := a.Active.orEmpty().GetStartTimeoutMs(); ms > 0 {
-		a.alarm.Reset(max(atLeast, time.Until(a.At.Add(time.Duration(ms)*time.Millisecond))))
+		timeout := time.Duration(ms) * time.Millisecond
+		a.alarm.Reset(max(atLeast, within(a.At.Add(timeout), timeout)))
 	}
 }
 

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 )
@@ -32,6 +32,8 @@ type record struct {
 	Generation uint64     `json:"generation"`
 	Power      kind.Power `json:"power,omitempty"`
 	WantedRun  uint64     `json:"wantedRun"`
+	// CrashResets counts how often the panel has had the crashes forgotten.
+	CrashResets uint64 `json:"crashResets,omitempty"`
 
 	// What is. Run is the last instance that was begun.
 	State      kind.ServerState `json:"state"`
@@ -88,17 +90,8 @@ func (r *record) save(dir string) error {
 	if err != nil {
 		return fmt.Errorf("encode server state: %w", err)
 	}
-	path := filepath.Join(dir, stateFile)
-	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write server state: %w", err)
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write server state: %w", err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return fmt.Errorf("write server state: %w", err)
+	if err := durable.WriteFile(filepath.Join(dir, stateFile), content); err != nil {
+		return fmt.Errorf("store server state: %w", err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -70,6 +71,8 @@ func New(ctx context.Context, config Config) (*Supervisor, error) {
 		tails:   make(map[string]*Tail),
 	}
 	s.walks <- struct{}{}
+	s.mu.Lock() // an actor that finishes a removal is at work before the last one is made
+	defer s.mu.Unlock()
 	for _, id := range ids {
 		record, err := loadRecord(store.Path(id))
 		switch {
@@ -86,7 +89,7 @@ func New(ctx context.Context, config Config) (*Supervisor, error) {
 	return s, nil
 }
 
-// start makes the actor of a server. The caller holds the mutex or is alone.
+// start makes the actor of a server. The caller holds the mutex.
 func (s *Supervisor) start(id string, r *record) *actor {
 	a := newActor(s, id, r)
 	s.servers[id] = a
@@ -157,7 +160,10 @@ func (s *Supervisor) Remove(ctx context.Context, id string, keepFiles bool) erro
 	if !kind.ValidID(kind.PrefixServer, id) {
 		return fault.New(fault.BadUserInput, "A server's id is needed to remove it.")
 	}
-	a := s.find(id)
+	a, err := s.findLeft(id)
+	if err != nil {
+		return err
+	}
 	if a == nil {
 		return s.store.Remove(id, keepFiles)
 	}
@@ -173,6 +179,33 @@ func (s *Supervisor) Remove(ctx context.Context, id string, keepFiles bool) erro
 		return errClosed
 	}
 	return nil
+}
+
+// findLeft returns the actor of a server that is to be removed. One whose state could not be read gets an actor all the
+// same: its program may run.
+func (s *Supervisor) findLeft(id string) (*actor, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.servers[id]; a != nil || s.closed {
+		return a, nil
+	}
+	_, err := os.Stat(filepath.Join(s.store.Path(id), stateFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // there never was one
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for server state: %w", err)
+	}
+	return s.start(id, &record{State: kind.ServerStateStopped, At: time.Now()}), nil
+}
+
+// Advance makes a server's console lines be numbered after those that the panel has.
+func (s *Supervisor) Advance(ctx context.Context, id string, after uint64) error {
+	a := s.find(id)
+	if a == nil {
+		return nil
+	}
+	return a.ask(ctx, func(ctx context.Context) { a.advance(ctx, after) })
 }
 
 // forget drops a removed server; its actor calls it as its last act.

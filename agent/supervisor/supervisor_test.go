@@ -35,6 +35,7 @@ type world struct {
 	gen     uint64
 	mu      sync.Mutex
 	reports []*protocol.Observed
+	deaf    error // reports fail with it
 }
 
 // run executes a test in a bubble of virtual time.
@@ -58,8 +59,10 @@ func (w *world) open() {
 		Report: func(o *protocol.Observed) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.reports = append(w.reports, o)
-			return nil
+			if w.deaf == nil {
+				w.reports = append(w.reports, o)
+			}
+			return w.deaf
 		},
 	})
 	if err != nil {

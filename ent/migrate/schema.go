@@ -947,6 +947,7 @@ var (
 		{Name: "crash_count", Type: field.TypeInt, Default: 0},
 		{Name: "last_lines", Type: field.TypeJSON},
 		{Name: "installed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "crash_resets", Type: field.TypeInt64, Default: 0},
 		{Name: "console_seq", Type: field.TypeInt64, Default: 0},
 		{Name: "console_bytes", Type: field.TypeInt64, Default: 0},
 		{Name: "node_id", Type: field.TypeString, Size: 64},
@@ -961,19 +962,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "servers_nodes_servers",
-				Columns:    []*schema.Column{ServersColumns[38]},
+				Columns:    []*schema.Column{ServersColumns[39]},
 				RefColumns: []*schema.Column{NodesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_templates_servers",
-				Columns:    []*schema.Column{ServersColumns[39]},
+				Columns:    []*schema.Column{ServersColumns[40]},
 				RefColumns: []*schema.Column{TemplatesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_users_servers",
-				Columns:    []*schema.Column{ServersColumns[40]},
+				Columns:    []*schema.Column{ServersColumns[41]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -987,17 +988,17 @@ var (
 			{
 				Name:    "server_owner_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[40]},
+				Columns: []*schema.Column{ServersColumns[41]},
 			},
 			{
 				Name:    "server_node_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[38]},
+				Columns: []*schema.Column{ServersColumns[39]},
 			},
 			{
 				Name:    "server_template_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[39]},
+				Columns: []*schema.Column{ServersColumns[40]},
 			},
 			{
 				Name:    "server_name",
@@ -1376,7 +1377,7 @@ var (
 			},
 			{
 				Name:    "template_slug",
-				Unique:  false,
+				Unique:  true,
 				Columns: []*schema.Column{TemplatesColumns[4]},
 			},
 		},

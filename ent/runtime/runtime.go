@@ -1649,14 +1649,20 @@ func init() {
 	serverDescLastLines := serverFields[34].Descriptor()
 	// server.DefaultLastLines holds the default value on creation for the last_lines field.
 	server.DefaultLastLines = serverDescLastLines.Default.([]string)
+	// serverDescCrashResets is the schema descriptor for crash_resets field.
+	serverDescCrashResets := serverFields[36].Descriptor()
+	// server.DefaultCrashResets holds the default value on creation for the crash_resets field.
+	server.DefaultCrashResets = serverDescCrashResets.Default.(int64)
+	// server.CrashResetsValidator is a validator for the "crash_resets" field. It is called by the builders before save.
+	server.CrashResetsValidator = serverDescCrashResets.Validators[0].(func(int64) error)
 	// serverDescConsoleSeq is the schema descriptor for console_seq field.
-	serverDescConsoleSeq := serverFields[36].Descriptor()
+	serverDescConsoleSeq := serverFields[37].Descriptor()
 	// server.DefaultConsoleSeq holds the default value on creation for the console_seq field.
 	server.DefaultConsoleSeq = serverDescConsoleSeq.Default.(int64)
 	// server.ConsoleSeqValidator is a validator for the "console_seq" field. It is called by the builders before save.
 	server.ConsoleSeqValidator = serverDescConsoleSeq.Validators[0].(func(int64) error)
 	// serverDescConsoleBytes is the schema descriptor for console_bytes field.
-	serverDescConsoleBytes := serverFields[37].Descriptor()
+	serverDescConsoleBytes := serverFields[38].Descriptor()
 	// server.DefaultConsoleBytes holds the default value on creation for the console_bytes field.
 	server.DefaultConsoleBytes = serverDescConsoleBytes.Default.(int64)
 	// server.ConsoleBytesValidator is a validator for the "console_bytes" field. It is called by the builders before save.

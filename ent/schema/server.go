@@ -126,6 +126,8 @@ func serverObserved() []ent.Field {
 			Comment("Last console lines before the program last ended."),
 		field.Time("installed_at").Optional().Nillable().
 			Comment("When the server was last installed."),
+		field.Int64("crash_resets").Default(0).NonNegative().Annotations(hidden()).
+			Comment("How often the crashes were forgotten by order."),
 		field.Int64("console_seq").Default(0).NonNegative().Annotations(hidden()).
 			Comment("Last console line that was stored."),
 		field.Int64("console_bytes").Default(0).NonNegative().Annotations(hidden()).

@@ -130,6 +130,6 @@ func (Template) Edges() []ent.Edge {
 func (Template) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("name"),
-		index.Fields("slug"),
+		index.Fields("slug").Unique(),
 	}
 }

@@ -94,6 +94,8 @@ const (
 	FieldLastLines = "last_lines"
 	// FieldInstalledAt holds the string denoting the installed_at field in the database.
 	FieldInstalledAt = "installed_at"
+	// FieldCrashResets holds the string denoting the crash_resets field in the database.
+	FieldCrashResets = "crash_resets"
 	// FieldConsoleSeq holds the string denoting the console_seq field in the database.
 	FieldConsoleSeq = "console_seq"
 	// FieldConsoleBytes holds the string denoting the console_bytes field in the database.
@@ -233,6 +235,7 @@ var Columns = []string{
 	FieldCrashCount,
 	FieldLastLines,
 	FieldInstalledAt,
+	FieldCrashResets,
 	FieldConsoleSeq,
 	FieldConsoleBytes,
 }
@@ -339,6 +342,10 @@ var (
 	CrashCountValidator func(int) error
 	// DefaultLastLines holds the default value on creation for the "last_lines" field.
 	DefaultLastLines []string
+	// DefaultCrashResets holds the default value on creation for the "crash_resets" field.
+	DefaultCrashResets int64
+	// CrashResetsValidator is a validator for the "crash_resets" field. It is called by the builders before save.
+	CrashResetsValidator func(int64) error
 	// DefaultConsoleSeq holds the default value on creation for the "console_seq" field.
 	DefaultConsoleSeq int64
 	// ConsoleSeqValidator is a validator for the "console_seq" field. It is called by the builders before save.
@@ -587,6 +594,11 @@ func ByCrashCount(opts ...sql.OrderTermOption) OrderOption {
 // ByInstalledAt orders the results by the installed_at field.
 func ByInstalledAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldInstalledAt, opts...).ToFunc()
+}
+
+// ByCrashResets orders the results by the crash_resets field.
+func ByCrashResets(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCrashResets, opts...).ToFunc()
 }
 
 // ByConsoleSeq orders the results by the console_seq field.

@@ -226,6 +226,11 @@ func InstalledAt(v time.Time) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldInstalledAt, v))
 }
 
+// CrashResets applies equality check predicate on the "crash_resets" field. It's identical to CrashResetsEQ.
+func CrashResets(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldCrashResets, v))
+}
+
 // ConsoleSeq applies equality check predicate on the "console_seq" field. It's identical to ConsoleSeqEQ.
 func ConsoleSeq(v int64) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldConsoleSeq, v))
@@ -1794,6 +1799,46 @@ func InstalledAtIsNil() predicate.Server {
 // InstalledAtNotNil applies the NotNil predicate on the "installed_at" field.
 func InstalledAtNotNil() predicate.Server {
 	return predicate.Server(sql.FieldNotNull(FieldInstalledAt))
+}
+
+// CrashResetsEQ applies the EQ predicate on the "crash_resets" field.
+func CrashResetsEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldCrashResets, v))
+}
+
+// CrashResetsNEQ applies the NEQ predicate on the "crash_resets" field.
+func CrashResetsNEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldCrashResets, v))
+}
+
+// CrashResetsIn applies the In predicate on the "crash_resets" field.
+func CrashResetsIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldCrashResets, vs...))
+}
+
+// CrashResetsNotIn applies the NotIn predicate on the "crash_resets" field.
+func CrashResetsNotIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldCrashResets, vs...))
+}
+
+// CrashResetsGT applies the GT predicate on the "crash_resets" field.
+func CrashResetsGT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldCrashResets, v))
+}
+
+// CrashResetsGTE applies the GTE predicate on the "crash_resets" field.
+func CrashResetsGTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldCrashResets, v))
+}
+
+// CrashResetsLT applies the LT predicate on the "crash_resets" field.
+func CrashResetsLT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldCrashResets, v))
+}
+
+// CrashResetsLTE applies the LTE predicate on the "crash_resets" field.
+func CrashResetsLTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldCrashResets, v))
 }
 
 // ConsoleSeqEQ applies the EQ predicate on the "console_seq" field.

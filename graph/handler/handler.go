@@ -141,7 +141,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if a.stream {
-		h.stream(ctx, w, params, ends)
+		h.counted(ctx, w, r, a, func() { h.stream(ctx, w, params, ends) })
 		return
 	}
 	h.single(ctx, w, r, a, params)

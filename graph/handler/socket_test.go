@@ -232,6 +232,35 @@ func TestSocketsPerUser(t *testing.T) {
 	})
 }
 
+// TestStreamsPerUser counts event streams like sockets.
+func TestStreamsPerUser(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, func(c *handler.Config) { c.Sockets.PerUser = 1 })
+	ann, bob := w.Person("ann"), w.Person("bob")
+	const query = "subscription { serverChanged { entityId } }"
+	ctx, leave := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, strings.NewReader(`{"query":"`+query+`"}`))
+	w.Must(err)
+	for name, value := range map[string]string{
+		"Content-Type": "application/json", "Accept": "text/event-stream", "Authorization": "Bearer " + ann.AccessToken,
+	} {
+		req.Header.Set(name, value)
+	}
+	open, err := http.DefaultClient.Do(req)
+	w.Must(err)
+	defer func() { _ = open.Body.Close() }()
+	if got := w.First(ann, query, nil); got.Status != http.StatusTooManyRequests || got.Code() != "RATE_LIMITED" {
+		t.Errorf("the second stream: %d %s", got.Status, got.Text)
+	}
+	if got := w.First(bob, "subscription { serverChanged(id: \"srv_x\") { entityId } }", nil); got.Code() != "NOT_FOUND" {
+		t.Errorf("another user's: %s", got.Text)
+	}
+	leave()
+	apitest.Eventually(t, "the place of a stream that has ended is free", func() bool {
+		return w.First(ann, "subscription { serverChanged(id: \"srv_x\") { entityId } }", nil).Code() == "NOT_FOUND"
+	})
+}
+
 func TestSocketsPerAddress(t *testing.T) {
 	t.Parallel()
 	w := apitest.New(t, func(c *handler.Config) { c.Sockets.PerAddress = 2 })

@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/ratelimit"
 	"github.com/catalyst-panel/catalyst/internal/request"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
@@ -24,7 +25,7 @@ const protocolName = "graphql-transport-ws"
 // maxMessage is the longest message of a client.
 const maxMessage int64 = maxBody
 
-// sockets accepts WebSockets and counts them.
+// sockets accepts WebSockets, and counts them together with event streams.
 type sockets struct {
 	handler   *Handler
 	limits    Sockets
@@ -79,6 +80,14 @@ func (s *sockets) release(counts map[string]int, key string) {
 	}
 }
 
+// addressOf is what connections of one address are counted under.
+func addressOf(ctx context.Context) string { return ratelimit.AddrKey(request.FromContext(ctx).IP) }
+
+// crowded refuses one connection more than there may be.
+func (*sockets) crowded(who string, limit int) *fault.Error {
+	return fault.Limited(time.Minute, "%s cannot have more than %d connections open. Close some first.", who, limit)
+}
+
 // socketKey is the context key of the socket that a request became.
 type socketKey struct{}
 
@@ -90,10 +99,9 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request) {
 			"Connect with the WebSocket subprotocol %s.", protocolName))
 		return
 	}
-	address := request.FromContext(r.Context()).IP.String()
+	address := addressOf(r.Context())
 	if !s.claim(s.addresses, address, s.limits.PerAddress) {
-		s.handler.refuse(w, r, a, http.StatusTooManyRequests, fault.Limited(time.Minute,
-			"Your address has %d connections open. Close some first.", s.limits.PerAddress))
+		s.handler.refuse(w, r, a, http.StatusTooManyRequests, s.crowded("Your address", s.limits.PerAddress))
 		return
 	}
 	defer s.release(s.addresses, address)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
 // keepAlive is how often something is sent on a stream without events, so that no proxy takes it for dead.
@@ -42,6 +43,25 @@ func (h *Handler) stream(ctx context.Context, w http.ResponseWriter, params *gra
 		return
 	}
 	events.complete()
+}
+
+// counted serves an event stream among the connections of its address and its user, which WebSockets are, too.
+func (h *Handler) counted(ctx context.Context, w http.ResponseWriter, r *http.Request, a acceptance, serve func()) {
+	s := h.sockets
+	address := addressOf(ctx)
+	if !s.claim(s.addresses, address, s.limits.PerAddress) {
+		h.refuse(w, r, a, http.StatusTooManyRequests, s.crowded("Your address", s.limits.PerAddress))
+		return
+	}
+	defer s.release(s.addresses, address)
+	if v := viewer.FromContext(ctx); v != nil {
+		if !s.claim(s.users, v.UserID, s.limits.PerUser) {
+			h.refuse(w, r, a, http.StatusTooManyRequests, s.crowded("You", s.limits.PerUser))
+			return
+		}
+		defer s.release(s.users, v.UserID)
+	}
+	serve()
 }
 
 // pump writes an operation's responses until there are no more. It returns an error when the stream was cut off.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"time"
 
 	"connectrpc.com/connect"
@@ -64,6 +65,15 @@ func (f faults) fault(err error) error {
 	return callFault(err)
 }
 
+// foreign is an error whose text an agent has written: in logs it is short, and cannot look like anything else.
+type foreign struct{ error }
+
+// Error returns the beginning of the text, without control characters.
+func (f foreign) Error() string { return strconv.Quote(truncate(f.error.Error(), maxText)) }
+
+// Unwrap keeps the code in reach.
+func (f foreign) Unwrap() error { return f.error }
+
 // callFault makes an error of a call a fault. What the agent says of a refusal is meant for users; of an internal error
 // nothing is passed on.
 func callFault(err error) error {
@@ -77,6 +87,7 @@ func callFault(err error) error {
 		return err
 	}
 	message := agentMessage(err)
+	err = foreign{err}
 	switch connect.CodeOf(err) {
 	case connect.CodeDeadlineExceeded:
 		return fault.New(fault.Timeout, "The node did not answer in time. Try again.").Wrap(err)

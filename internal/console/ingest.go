@@ -20,8 +20,9 @@ import (
 const (
 	// rowsPerInsert keeps a statement under SQLite's 32,766 parameters.
 	rowsPerInsert = 1000
-	// linesPerEvent keeps an event on the bus far below its size limit: a line has 8 KiB at the most.
-	linesPerEvent = 64
+	// linesPerEvent and bytesPerEvent keep an event on the bus below a NATS server's usual limit of 1 MiB: escaped, a
+	// byte of text takes up to six.
+	linesPerEvent, bytesPerEvent = 64, 128 << 10
 )
 
 // Cursors returns the last stored line of each server of a node: where the node's console flow starts.
@@ -139,11 +140,15 @@ func (s *Service) cursors(ctx context.Context, t *ent.Tx, nodeID string, ids []s
 	return cursors, nil
 }
 
-// after returns the lines that come after number last, in order: what is sent again is passed over.
+// maxSkip is how many numbers a console can have lost at once. A node that claims more would use the numbers up.
+const maxSkip = 1 << 40
+
+// after returns the lines that come after number last, in order: what is sent again is passed over, and so is what is
+// numbered beyond reason.
 func after(last uint64, lines []Line) []Line {
 	fresh := make([]Line, 0, len(lines))
 	for _, l := range lines {
-		if l.Seq > last {
+		if l.Seq > last && l.Seq-last <= maxSkip {
 			fresh = append(fresh, l)
 			last = l.Seq
 		}
@@ -196,8 +201,14 @@ func (s *Service) insert(ctx context.Context, t *ent.Tx, rows []row) error {
 
 // publish tells the followers. What cannot be published is still stored: followers notice the gap in the sequence.
 func (s *Service) publish(ctx context.Context, id string, lines []Line) {
-	for start := 0; start < len(lines); start += linesPerEvent {
-		event := stored{Lines: lines[start:min(start+linesPerEvent, len(lines))]}
+	for len(lines) > 0 {
+		n, size := 0, 0
+		for n < min(len(lines), linesPerEvent) && (n == 0 || size+len(lines[n].Text) <= bytesPerEvent) {
+			size += len(lines[n].Text)
+			n++
+		}
+		event := stored{Lines: lines[:n]}
+		lines = lines[n:]
 		if err := topic.Publish(ctx, s.Bus, id, event); err != nil {
 			s.Logger.ErrorContext(ctx, "could not publish console lines", slog.String("server_id", id), slog.Any("error", err))
 			return

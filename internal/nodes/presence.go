@@ -115,9 +115,11 @@ func (s *Service) Seen(ctx context.Context, nodeID, sessionID string) error {
 func (s *Service) Sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
+	var mended time.Time // when the database last answered again
 	for {
-		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := s.sweep(ctx, mended); err != nil && ctx.Err() == nil {
 			s.Logger.ErrorContext(ctx, "could not look for silent nodes", slog.Any("error", err))
+			mended = now().Add(sweepInterval)
 		}
 		select {
 		case <-ctx.Done():
@@ -127,12 +129,17 @@ func (s *Service) Sweep(ctx context.Context) {
 	}
 }
 
-func (s *Service) sweep(ctx context.Context) error {
+// sweep marks the silent nodes. While the database was away nobody's heart-beat was stored, which is no silence: after
+// that every node has its time again.
+func (s *Service) sweep(ctx context.Context, mended time.Time) error {
 	ctx = viewer.System(ctx, nil, "look for silent nodes")
 	limit := now().Add(-silence)
 	silent, err := s.Client.Node.Query().Where(node.Online(true), node.LastSeenAtLT(limit)).IDs(ctx)
 	if err != nil {
 		return fmt.Errorf("read silent nodes: %w", err)
+	}
+	if limit.Before(mended) {
+		return nil
 	}
 	for _, id := range silent {
 		if err := s.offline(ctx, id, node.LastSeenAtLT(limit)); err != nil {

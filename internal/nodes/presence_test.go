@@ -76,6 +76,22 @@ func TestEventCursor(t *testing.T) {
 	})
 }
 
+// TestSweepAfterAnOutage leaves nodes alone whose heart-beats the database could not take.
+func TestSweepAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		n := w.node("n", func(c *ent.NodeCreate) { c.SetOnline(true).SetLastSeenAt(time.Now().Add(-time.Hour)) })
+		must(t, w.SweepOnce(w.system, time.Now()))
+		if !w.reload(n).Online {
+			t.Error("a node is offline since the database was")
+		}
+		must(t, w.SweepOnce(w.system, time.Now().Add(-time.Minute)))
+		if w.reload(n).Online {
+			t.Error("a node that stays silent is online")
+		}
+	})
+}
+
 // TestSweep finds a node whose instance has died.
 func TestSweep(t *testing.T) {
 	t.Parallel()

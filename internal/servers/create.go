@@ -116,6 +116,11 @@ func (s *Service) plan(ctx context.Context, in CreateInput) (*plan, error) {
 	if err := checkLimits(limits{in.Memory, in.Disk, in.Swap, in.CPU}, infrastructure); err != nil {
 		return nil, err
 	}
+	if !infrastructure && in.inherited == nil { // a copy has what its original was given
+		if err := checkProgram(tmpl, tmpl.DefaultImage, in.Image, in.Swap, max(tmpl.Swap, p.memory)); err != nil {
+			return nil, err
+		}
+	}
 	if in.NetworkMode != nil && *in.NetworkMode != kind.NetworkModeBridge && !infrastructure {
 		return nil, fault.New(fault.Forbidden, "The network mode %s needs the permission node.update.", *in.NetworkMode)
 	}
@@ -130,6 +135,28 @@ func (s *Service) plan(ctx context.Context, in CreateInput) (*plan, error) {
 	}
 	p.ownerID, err = s.owner(ctx, in.OwnerID)
 	return p, err
+}
+
+// checkProgram refuses what only those may ask for who may change nodes: an image that neither the template offers nor
+// the server has, since which code may run is decided by who writes templates, and more swap than most, which is not
+// counted among what a node has.
+func checkProgram(tmpl *ent.Template, has string, image *string, swap *int64, most int64) error {
+	if swap != nil && *swap > most {
+		return fault.Input("swap", "Up to %d bytes of swap can be had here; more needs the permission node.update.", most)
+	}
+	if image == nil || *image == has || *image == tmpl.DefaultImage {
+		return nil
+	}
+	names := make([]string, len(tmpl.Images))
+	for i, offered := range tmpl.Images {
+		if names[i] = offered.Image; offered.Image == *image {
+			return nil
+		}
+	}
+	if len(names) == 0 {
+		return fault.Input("image", "The template offers no other image; naming one needs the permission node.update.")
+	}
+	return fault.Input("image", "The template offers %s; naming another image needs the permission node.update.", strings.Join(names, ", "))
 }
 
 // owner returns who will own a new server: the caller, or somebody the caller may see.

@@ -55,7 +55,7 @@ func (s *Service) wanted(ctx context.Context, where func(*sql.Selector)) ([]Want
 			continue
 		}
 		out[i].Apply = &protocol.ApplyServerRequest{Spec: spec(sv), Desired: &protocol.Desired{
-			Generation: uint64(sv.Generation), Power: powers[sv.Power], Run: uint64(sv.Run),
+			Generation: uint64(sv.Generation), Power: powers[sv.Power], Run: uint64(sv.Run), CrashResets: uint64(sv.CrashResets),
 		}}
 	}
 	return out, nil

@@ -76,18 +76,6 @@ func (s *Service) input(ctx context.Context, sv *ent.Server, line string) error 
 	return callFault(err)
 }
 
-// forgetCrashes tells the node.
-func (s *Service) forgetCrashes(ctx context.Context, sv *ent.Server) error {
-	client, err := s.Link.Client(sv.NodeID)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	_, err = client.ResetCrashCount(ctx, connect.NewRequest(&protocol.ResetCrashCountRequest{ServerId: sv.ID}))
-	return callFault(err)
-}
-
 // callFault says what a failed call of an agent means to a user.
 func callFault(err error) error {
 	if err == nil {

@@ -40,6 +40,22 @@ func (s *Service) Observed(ctx context.Context, nodeID string, reports []*protoc
 	return nil
 }
 
+// maxGeneration is the highest generation and run that is believed of a node.
+const maxGeneration = 1 << 53
+
+// overtake is for a node that knows more than the panel: the panel's database came from a backup. What the panel wants
+// gets a newer number than the node has seen, or the node would pass over every order for ever.
+func (s *Service) overtake(ctx context.Context, sv *ent.Server, u *ent.ServerUpdateOne, o *protocol.Observed) error {
+	if o.GetGeneration() > maxGeneration || o.GetRun() > maxGeneration {
+		return errStale
+	}
+	s.Logger.WarnContext(ctx, "a node has seen newer orders than are stored here; they are given anew",
+		slog.String("server_id", sv.ID), slog.Uint64("node_has", o.GetGeneration()), slog.Int64("stored", sv.Generation))
+	u.SetGeneration(int64(o.GetGeneration()) + 1).SetRun(max(sv.Run, int64(o.GetRun())))
+	s.deliver(ctx, sv)
+	return nil
+}
+
 func (s *Service) observe(ctx context.Context, nodeID string, o *protocol.Observed) error {
 	state, known := states[o.GetState()]
 	if !known {
@@ -55,6 +71,9 @@ func (s *Service) observe(ctx context.Context, nodeID string, o *protocol.Observ
 		return nil
 	}
 	_, err = s.change(ctx, deed("", o.GetServerId()), func(ctx context.Context, _ *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
+		if o.GetGeneration() > uint64(sv.Generation) {
+			return s.overtake(ctx, sv, u, o)
+		}
 		if o.GetGeneration() != uint64(sv.Generation) || s.outdated(o) {
 			return errStale
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/store"
 	"github.com/catalyst-panel/catalyst/internal/testkit"
 	"github.com/catalyst-panel/catalyst/internal/tx"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
 // link notes which servers a node is told of.
@@ -397,4 +398,72 @@ func TestUpdateAppliesAtTheNextStart(t *testing.T) {
 	if err != nil || restarted.PendingRestart {
 		t.Errorf("after a restart: %+v, %v", restarted, err)
 	}
+}
+
+// TestRestoredDatabase is a panel that knows less than its node: what it wants gets a number that the node has not seen.
+func TestRestoredDatabase(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(t, s)
+		sv := w.running(t)
+		w.report(t, sv, protocol.State_STATE_RUNNING, 40, 1)
+		got := s.Client.Server.GetX(w.ctx, sv.ID)
+		if got.Generation != 41 || got.ObservedGeneration >= 41 {
+			t.Errorf("generation %d, observed %d; want 41 and to be sent", got.Generation, got.ObservedGeneration)
+		}
+		if wanted, err := w.One(w.ctx, w.nodeID, sv.ID); err != nil || wanted.Apply.GetDesired().GetGeneration() != 41 {
+			t.Errorf("the node is told %+v, %v", wanted, err)
+		}
+		w.report(t, sv, protocol.State_STATE_RUNNING, 1<<60, 2)
+		if got := s.Client.Server.GetX(w.ctx, sv.ID).Generation; got != 41 {
+			t.Errorf("nonsense makes it generation %d", got)
+		}
+	})
+}
+
+// TestResetCrashCount works while the node is offline, which does so when it returns.
+func TestResetCrashCount(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(t, s)
+		sv := w.create(t)
+		w.do(t, func(ctx context.Context, x *ent.Tx) { x.Server.UpdateOneID(sv.ID).SetCrashCount(7).ExecX(ctx) })
+		got, err := w.ResetCrashCount(w.ctx, sv.ID)
+		if err != nil || got.CrashCount != 0 || got.Generation != sv.Generation+1 {
+			t.Errorf("reset: %v, %v", got, err)
+		}
+		if wanted, err := w.One(w.ctx, w.nodeID, sv.ID); err != nil || wanted.Apply.GetDesired().GetCrashResets() != 1 {
+			t.Errorf("the node is told %+v, %v", wanted, err)
+		}
+	})
+}
+
+// TestImageAndSwap lets owners choose among what the template offers, and those who may change nodes anything.
+func TestImageAndSwap(t *testing.T) {
+	t.Parallel()
+	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(t, s)
+		w.do(t, func(ctx context.Context, x *ent.Tx) {
+			x.Template.UpdateOneID(w.templateID).SetDefaultImage("a").SetImages([]kind.TemplateImage{{Label: "A", Image: "a"}, {Label: "B", Image: "b"}}).ExecX(ctx)
+		})
+		person := viewer.NewContext(t.Context(), &viewer.Viewer{UserID: w.userID, Permissions: []string{"server.create", "template.read"}})
+		create := func(ctx context.Context, image string, swap int64) error {
+			_, err := w.Create(ctx, servers.CreateInput{Name: "s", TemplateID: w.templateID, OwnerID: &w.userID, Image: &image, Swap: &swap})
+			return err
+		}
+		wantCode(t, "an image that is offered", create(person, "b", 256<<20), "")
+		wantCode(t, "another image", create(person, "evil", 0), fault.BadUserInput)
+		wantCode(t, "more swap than memory", create(person, "a", 1<<40), fault.BadUserInput)
+		wantCode(t, "both, by who may change nodes", create(w.ctx, "own", 1<<40), "")
+
+		mine := s.Client.Server.Query().Where(server.Image("b")).OnlyX(w.ctx)
+		update := func(in servers.UpdateInput) error {
+			in.ID = mine.ID
+			_, err := w.Update(person, in)
+			return err
+		}
+		wantCode(t, "changed to one that is offered", update(servers.UpdateInput{Image: new("a")}), "")
+		wantCode(t, "changed to another image", update(servers.UpdateInput{Image: new("evil")}), fault.BadUserInput)
+		wantCode(t, "changed to more swap", update(servers.UpdateInput{Swap: new(int64(1 << 40))}), fault.BadUserInput)
+	})
 }

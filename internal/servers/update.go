@@ -64,6 +64,12 @@ func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Server, erro
 		if err != nil {
 			return err
 		}
+		if !infrastructure {
+			most := max(sv.Swap, tmpl.Swap, or(in.Memory, sv.Memory))
+			if err := checkProgram(tmpl, sv.Image, in.Image, in.Swap, most); err != nil {
+				return err
+			}
+		}
 		if err := s.checkGrowth(sys, t, sv, in); err != nil {
 			return err
 		}
@@ -152,22 +158,16 @@ func visible(variables []kind.TemplateVariable, values map[string]string, infras
 	return out
 }
 
-// ResetCrashCount forgets a server's crashes, so that its crash policy begins anew. It needs server.update.
+// ResetCrashCount forgets a server's crashes, so that its crash policy begins anew; a node that is offline does so when it
+// returns. It needs server.update.
 func (s *Service) ResetCrashCount(ctx context.Context, id string) (*ent.Server, error) {
 	e := deed("server.reset_crash_count", id)
 	if err := s.may(ctx, e, access.ServerUpdate); err != nil {
 		return nil, err
 	}
-	sv, err := s.Client.Server.Get(viewer.System(ctx, nil, "find the node of a server"), id)
-	if err != nil {
-		return nil, fmt.Errorf("read server: %w", err)
-	}
-	// The node first, and outside of the transaction: nothing else has to wait for its answer.
-	if err := s.forgetCrashes(ctx, sv); err != nil {
-		return nil, err
-	}
-	return s.change(ctx, e, func(_ context.Context, _ *ent.Tx, _ *ent.Server, u *ent.ServerUpdateOne) error {
-		u.SetCrashCount(0)
+	return s.change(ctx, e, func(ctx context.Context, _ *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
+		u.SetCrashCount(0).AddCrashResets(1).AddGeneration(1)
+		s.deliver(ctx, sv)
 		return nil
 	})
 }

@@ -140,7 +140,7 @@ func parse(raw string) (source, error) {
 // never corrupts.
 func sqliteDSN(path string, pragmas ...string) string {
 	q := url.Values{"_txlock": {"immediate"}, "_time_format": {"sqlite"}}
-	for _, p := range append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)"}, pragmas...) {
+	for _, p := range append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"}, pragmas...) {
 		q.Add("_pragma", p)
 	}
 	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)

@@ -38,7 +38,7 @@ func TestSQLitePathsAndPragmas(t *testing.T) {
 		t.Errorf("mode of the file = %o, want 600", got)
 	}
 	for pragma, want := range map[string]string{
-		"foreign_keys": "1", "journal_mode": "wal", "synchronous": "1", "busy_timeout": "10000",
+		"foreign_keys": "1", "journal_mode": "wal", "synchronous": "2", "busy_timeout": "10000",
 	} {
 		var got string
 		if err := s.DB.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil {

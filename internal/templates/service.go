@@ -11,14 +11,18 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/ent/template"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
-	"github.com/catalyst-panel/catalyst/internal/tx"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
-// maxPatternBytes is the longest ready pattern.
-const maxPatternBytes = 1024
+const (
+	// maxPatternBytes is the longest ready pattern.
+	maxPatternBytes = 1024
+	// maxName is the longest name, in bytes.
+	maxName = 128
+)
 
 // signals are the signals that may stop a server.
 var signals = map[string]bool{
@@ -32,10 +36,16 @@ type Config struct {
 }
 
 // Service owns the templates.
-type Service struct{ Config }
+type Service struct {
+	Config
+
+	trail audit.Trail
+}
 
 // New returns the service.
-func New(cfg Config) *Service { return &Service{cfg} }
+func New(cfg Config) *Service {
+	return &Service{Config: cfg, trail: audit.Trail{Client: cfg.Client, Logger: cfg.Logger}}
+}
 
 // Fields are the parts of a template that people write. In an update nil leaves a part as it is.
 type Fields struct {
@@ -62,20 +72,18 @@ type Fields struct {
 
 // Create makes a template. It needs template.create and fails with BAD_USER_INPUT, naming the field.
 func (s *Service) Create(ctx context.Context, in Fields) (*ent.Template, error) {
+	e := deed("template.create", "")
 	if err := access.Check(ctx, s.Client, access.TemplateCreate, access.Anywhere); err != nil {
-		return nil, err
+		return nil, s.trail.Refused(ctx, e, err)
 	}
-	if in.Name == nil || strings.TrimSpace(*in.Name) == "" {
-		return nil, fault.Input("name", "Give the template a name.")
-	}
-	if len(in.StartupArgv) == 0 && (in.Startup == nil || strings.TrimSpace(*in.Startup) == "") {
-		return nil, fault.Input("startup", "Say how the server is started: a shell line in startup, or a program and its arguments in startupArgv.")
+	if in.Name == nil {
+		in.Name = new("")
 	}
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
 	var made *ent.Template
-	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
 		create := t.Template.Create().SetBuiltin(in.builtin)
 		if in.slug != "" {
 			create.SetSlug(in.slug)
@@ -85,41 +93,56 @@ func (s *Service) Create(ctx context.Context, in Fields) (*ent.Template, error) 
 		if err != nil {
 			return fmt.Errorf("store template: %w", err)
 		}
+		e.TargetID, e.Details = saved.ID, map[string]any{"name": saved.Name}
 		made = saved.Unwrap()
-		return nil
+		return startable(made)
 	})
 	return made, err
 }
 
 // Update changes a template. It needs template.update; servers take the change at their next start.
 func (s *Service) Update(ctx context.Context, id string, in Fields) (*ent.Template, error) {
+	e := deed("template.update", id)
 	if err := access.Check(ctx, s.Client, access.TemplateUpdate, access.On(id)); err != nil {
-		return nil, err
+		return nil, s.trail.Refused(ctx, e, err)
 	}
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
 	var changed *ent.Template
-	err := tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
+	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
 		update := t.Template.UpdateOneID(id)
 		in.apply(update.Mutation())
+		e.Details = map[string]any{"changed": update.Mutation().Fields()}
 		saved, err := update.Save(ctx)
+		if ent.IsNotFound(err) {
+			return fault.Missing("template")
+		}
 		if err != nil {
 			return fmt.Errorf("store template: %w", err)
 		}
 		changed = saved.Unwrap()
-		return nil
+		return startable(changed)
 	})
 	return changed, err
 }
 
+// startable refuses a template that says nothing about how its servers are started.
+func startable(t *ent.Template) error {
+	if len(t.StartupArgv) == 0 && strings.TrimSpace(t.Startup) == "" {
+		return fault.Input("startup", "Say how the server is started: a shell line in startup, or a program and its arguments in startupArgv.")
+	}
+	return nil
+}
+
 // Delete removes a template. It needs template.delete and fails with CONFLICT while servers use it.
 func (s *Service) Delete(ctx context.Context, id string) error {
+	e := deed("template.delete", id)
 	if err := access.Check(ctx, s.Client, access.TemplateDelete, access.On(id)); err != nil {
-		return err
+		return s.trail.Refused(ctx, e, err)
 	}
-	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
-		sys := viewer.System(ctx, s.Logger, "count the servers of a template")
+	return s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
+		sys := viewer.System(ctx, s.Logger, "delete a template")
 		used, err := t.Server.Query().Where(server.TemplateID(id)).Count(sys)
 		if err != nil {
 			return fmt.Errorf("count servers of the template: %w", err)
@@ -127,26 +150,46 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 		if used > 0 {
 			return fault.New(fault.Conflict, "%d servers use this template: delete them or give them another one first.", used)
 		}
-		if err := t.Template.DeleteOneID(id).Exec(ctx); err != nil {
+		row, err := t.Template.Get(sys, id)
+		if err == nil {
+			e.Details = map[string]any{"name": row.Name}
+			err = t.Template.DeleteOneID(id).Exec(ctx)
+		}
+		switch {
+		case ent.IsNotFound(err):
+			return fault.Missing("template")
+		case ent.IsConstraintError(err):
+			return fault.New(fault.Conflict, "A server has just been made from this template: delete it first.").Wrap(err)
+		case err != nil:
 			return fmt.Errorf("delete template: %w", err)
 		}
 		return nil
 	})
 }
 
-// EnsureDemo makes the Demo template in a database that has no template yet.
+func deed(action, id string) audit.Entry {
+	return audit.Entry{Action: action, TargetType: ent.TypeTemplate, TargetID: id}
+}
+
+// EnsureDemo makes the Demo template in a database that has none. Of several instances that start on a new database at
+// once, one makes it.
 func (s *Service) EnsureDemo(ctx context.Context) error {
 	ctx = viewer.System(ctx, s.Logger, "make the Demo template")
 	exists, err := s.Client.Template.Query().Where(template.Slug(demoSlug)).Exist(ctx)
 	if err != nil || exists {
 		return err
 	}
-	_, err = s.Create(ctx, demo())
+	if _, err = s.Create(ctx, demo()); ent.IsConstraintError(err) {
+		return nil
+	}
 	return err
 }
 
 // validate refuses what could never work.
 func (f Fields) validate() error {
+	if f.Name != nil && (strings.TrimSpace(*f.Name) == "" || len(*f.Name) > maxName) {
+		return fault.Input("name", "Give the template a name of 1 to %d bytes.", maxName)
+	}
 	if err := checkVariables(f.Variables); err != nil {
 		return err
 	}

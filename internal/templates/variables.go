@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -114,7 +115,7 @@ func checkType(t kind.VariableType, value string) error {
 			return fmt.Errorf("must be a whole number")
 		}
 	case kind.VariableTypeNumber:
-		if _, err := strconv.ParseFloat(value, 64); err != nil {
+		if _, ok := number(value); !ok {
 			return fmt.Errorf("must be a number")
 		}
 	case kind.VariableTypeBoolean:
@@ -156,6 +157,12 @@ func checkRule(rule string, t kind.VariableType, value string) error {
 	return nil
 }
 
+// number reads a finite number: what is none compares with nothing, and would pass every bound.
+func number(s string) (float64, bool) {
+	n, err := strconv.ParseFloat(s, 64)
+	return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0)
+}
+
 func notAlphaDash(r rune) bool {
 	return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
@@ -164,8 +171,8 @@ func notAlphaDash(r rune) bool {
 func checkSize(name, arg string, t kind.VariableType, value string) error {
 	size, what := float64(len([]rune(value))), " characters long"
 	if t == kind.VariableTypeInteger || t == kind.VariableTypeNumber {
-		n, err := strconv.ParseFloat(value, 64)
-		if err != nil {
+		n, ok := number(value)
+		if !ok {
 			return fmt.Errorf("must be a number")
 		}
 		size, what = n, ""
@@ -186,8 +193,8 @@ func checkSize(name, arg string, t kind.VariableType, value string) error {
 // bounds reads the argument of min, max or between.
 func bounds(name, arg string) (low, high *float64, err error) {
 	parse := func(s string) (*float64, error) {
-		f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-		if err != nil {
+		f, ok := number(strings.TrimSpace(s))
+		if !ok {
 			return nil, fmt.Errorf("has a rule %q whose bound is not a number", name+":"+arg)
 		}
 		return &f, nil

@@ -19,6 +19,7 @@ var variables = []kind.TemplateVariable{
 	{Key: "MODE", Type: kind.VariableTypeEnum, Default: "easy", Rules: []string{"in:easy,hard"}, UserEditable: true},
 	{Key: "SEED", Type: kind.VariableTypeString, Rules: []string{"regex:/^[a-f0-9]*$/"}, UserEditable: true},
 	{Key: "PVP", Type: kind.VariableTypeBoolean, Default: "0", UserEditable: true},
+	{Key: "RATE", Type: kind.VariableTypeNumber, Default: "1.5", Rules: []string{"between:0,10"}, UserEditable: true},
 	{Key: "ADMIN", Type: kind.VariableTypeString, Default: "x"},
 }
 
@@ -29,7 +30,7 @@ func TestResolve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"NAME": "a; b", "PORT": "2000", "MODE": "hard", "SEED": "", "PVP": "0", "ADMIN": "x"}
+	want := map[string]string{"NAME": "a; b", "PORT": "2000", "MODE": "hard", "SEED": "", "PVP": "0", "RATE": "1.5", "ADMIN": "x"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
@@ -45,6 +46,7 @@ func TestResolveRefuses(t *testing.T) {
 		"too long":           {[]kind.EnvVar{{Key: "NAME", Value: "123456789"}}, "at most 8"},
 		"no number":          {[]kind.EnvVar{{Key: "PORT", Value: "many"}}, "whole number"},
 		"out of range":       {[]kind.EnvVar{{Key: "PORT", Value: "80"}}, "at least 1024"},
+		"no finite number":   {[]kind.EnvVar{{Key: "RATE", Value: "NaN"}}, "must be a number"},
 		"not in the list":    {[]kind.EnvVar{{Key: "MODE", Value: "none"}}, "one of easy, hard"},
 		"no match":           {[]kind.EnvVar{{Key: "SEED", Value: "xyz"}}, "must match"},
 		"no truth value":     {[]kind.EnvVar{{Key: "PVP", Value: "maybe"}}, "true, false"},

@@ -80,6 +80,16 @@ func (i *instance) Input(ctx context.Context, text string) (uint64, error) {
 	return 0, fault.New(fault.Conflict, "The program does not read its input: try it again later.")
 }
 
+// Skip makes the next line's number greater than after.
+func (i *instance) Skip(_ context.Context, after uint64) error {
+	i.process.mu.Lock()
+	defer i.process.mu.Unlock()
+	if i.process.exit != nil {
+		return runtime.ErrNotRunning
+	}
+	return i.process.log.Skip(after)
+}
+
 // Notice records a SYSTEM line.
 func (i *instance) Notice(_ context.Context, text string) error {
 	p := i.process

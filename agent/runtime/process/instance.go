@@ -205,27 +205,28 @@ func (i *instance) read(conn *connection) {
 
 // finish reports the end.
 func (i *instance) finish(exit holder.Exit) {
-	i.reap()
+	reap(i.hello.HolderPID)
 	if seq, err := console.LastSeq(consoleDir(i.dir)); err == nil && seq > 0 {
 		i.feed.Wrote(seq)
 	}
 	i.feed.Exit(runtime.Exit{
-		Code: exit.Code, Signal: exit.Signal, OOMKilled: exit.OOMKilled, At: exit.At, LastLines: exit.LastLines, Lost: exit.Lost,
+		Code: exit.Code, Signal: exit.Signal, OOMKilled: exit.OOMKilled, At: exit.At, LastLines: exit.LastLines,
+		Unwritten: exit.Unwritten, Lost: exit.Lost,
 	})
 	close(i.ended)
 }
 
-// reap waits for the holder when it is a child of this very process; otherwise somebody else does. It has released its
+// reap waits for a holder when it is a child of this very process; otherwise somebody else does. It has released its
 // lock, so it is as good as gone.
-func (i *instance) reap() {
-	if i.hello.HolderPID <= 0 {
+func reap(pid int) {
+	if pid <= 0 {
 		return
 	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for range 2000 {
-		pid, err := syscall.Wait4(i.hello.HolderPID, nil, syscall.WNOHANG, nil)
-		if pid != 0 && !errors.Is(err, syscall.EINTR) {
+		ended, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+		if ended != 0 && !errors.Is(err, syscall.EINTR) {
 			return
 		}
 		<-tick.C
@@ -329,6 +330,15 @@ func (i *instance) Input(ctx context.Context, text string) (uint64, error) {
 // Notice records a SYSTEM line.
 func (i *instance) Notice(ctx context.Context, text string) error {
 	p, err := i.ask(ctx, holder.Request{Notice: &text})
+	if err != nil {
+		return err
+	}
+	return refusal(p)
+}
+
+// Skip makes the next line's number greater than after.
+func (i *instance) Skip(ctx context.Context, after uint64) error {
+	p, err := i.ask(ctx, holder.Request{After: after})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/holder"
 	"github.com/catalyst-panel/catalyst/agent/procfs"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
@@ -93,7 +94,11 @@ func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) (runtime.Instanc
 	conn, hello, err := dial(run)
 	if err != nil {
 		// The program may have ended already, which is no failure to start.
-		return r.adoptUntil(ctx, spec.Dir, fmt.Errorf("attach to holder %d: %w", pid, err))
+		found, err := r.adoptUntil(ctx, spec.Dir, fmt.Errorf("attach to holder %d: %w", pid, err))
+		if ended, ok := found.(*instance); ok && ended.hello.HolderPID == 0 {
+			reap(pid) // it did not live to say its number
+		}
+		return found, err
 	}
 	return newInstance(r, spec.Dir, conn, hello), nil
 }
@@ -235,7 +240,7 @@ func conclude(run string) (*holder.Exit, error) {
 	}
 	killMarked(spec.Mark)
 	exit = holder.Exit{Run: spec.Run, Code: -1, At: time.Now(), Lost: true}
-	err = errors.Join(holder.WriteFile(filepath.Join(run, holder.ExitFile), exit), unlock(lock))
+	err = errors.Join(holder.StoreExit(run, exit), unlock(lock))
 	return &exit, err
 }
 
@@ -269,7 +274,7 @@ func killMarked(mark string) {
 // goes first, since a spec without an exit stands for a holder that was killed.
 func forget(run string) error {
 	var errs []error
-	for _, name := range []string{holder.SpecFile, holder.ExitFile, holder.SocketFile, holder.LogFile} {
+	for _, name := range []string{holder.SpecFile, holder.ExitFile, holder.ExitFile + durable.Suffix, holder.SocketFile, holder.LogFile} {
 		if err := os.Remove(filepath.Join(run, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("remove %s: %w", name, err))
 		}

@@ -318,3 +318,24 @@ func alive(pid int) bool {
 	all, err := procfs.All()
 	return err == nil && slices.ContainsFunc(all, func(p procfs.Process) bool { return p.PID == pid && !p.Zombie })
 }
+
+// TestNoZombies starts programs that end before anybody can attach to them. It runs alone: others have children, too.
+func TestNoZombies(t *testing.T) {
+	b := bench(t)
+	for range 10 {
+		inst := b.Start(runtimetest.Shell("exit 0"))
+		b.Exit(inst)
+		if err := inst.Forget(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := procfs.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		if p.Zombie && p.Parent == os.Getpid() {
+			t.Errorf("a holder is left as a zombie: %+v", p)
+		}
+	}
+}

@@ -17295,7 +17295,7 @@ func unmarshalInputAlertRuleWhereInput(ctx context.Context, ec *executionContext
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "type", "typeNEQ", "typeIn", "typeNotIn", "severity", "severityNEQ", "severityIn", "severityNotIn", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn", "nodeIdGT", "nodeIdGTE", "nodeIdLT", "nodeIdLTE", "nodeIdContains", "nodeIdHasPrefix", "nodeIdHasSuffix", "nodeIdIsNil", "nodeIdNotNil", "nodeIdEqualFold", "nodeIdContainsFold", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdIsNil", "serverIdNotNil", "serverIdEqualFold", "serverIdContainsFold", "enabled", "enabledNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "type", "typeNEQ", "typeIn", "typeNotIn", "severity", "severityNEQ", "severityIn", "severityNotIn", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn", "nodeIdIsNil", "nodeIdNotNil", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdIsNil", "serverIdNotNil", "enabled", "enabledNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -17351,48 +17351,6 @@ func unmarshalInputAlertRuleWhereInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -17624,55 +17582,6 @@ func unmarshalInputAlertRuleWhereInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.NodeIDNotIn = data
-		case "nodeIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGT = data
-		case "nodeIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGTE = data
-		case "nodeIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLT = data
-		case "nodeIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLTE = data
-		case "nodeIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContains = data
-		case "nodeIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasPrefix = data
-		case "nodeIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasSuffix = data
 		case "nodeIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -17687,20 +17596,6 @@ func unmarshalInputAlertRuleWhereInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.NodeIDNotNil = data
-		case "nodeIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDEqualFold = data
-		case "nodeIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContainsFold = data
 		case "serverId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -17729,55 +17624,6 @@ func unmarshalInputAlertRuleWhereInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.ServerIDNotIn = data
-		case "serverIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGT = data
-		case "serverIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGTE = data
-		case "serverIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLT = data
-		case "serverIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLTE = data
-		case "serverIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContains = data
-		case "serverIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasPrefix = data
-		case "serverIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasSuffix = data
 		case "serverIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -17792,20 +17638,6 @@ func unmarshalInputAlertRuleWhereInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.ServerIDNotNil = data
-		case "serverIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDEqualFold = data
-		case "serverIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContainsFold = data
 		case "enabled":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("enabled"))
 			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
@@ -17848,7 +17680,7 @@ func unmarshalInputAlertWhereInput(ctx context.Context, ec *executionContext, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "ruleId", "ruleIdNEQ", "ruleIdIn", "ruleIdNotIn", "ruleIdGT", "ruleIdGTE", "ruleIdLT", "ruleIdLTE", "ruleIdContains", "ruleIdHasPrefix", "ruleIdHasSuffix", "ruleIdIsNil", "ruleIdNotNil", "ruleIdEqualFold", "ruleIdContainsFold", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdIsNil", "serverIdNotNil", "serverIdEqualFold", "serverIdContainsFold", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn", "nodeIdGT", "nodeIdGTE", "nodeIdLT", "nodeIdLTE", "nodeIdContains", "nodeIdHasPrefix", "nodeIdHasSuffix", "nodeIdIsNil", "nodeIdNotNil", "nodeIdEqualFold", "nodeIdContainsFold", "type", "typeNEQ", "typeIn", "typeNotIn", "severity", "severityNEQ", "severityIn", "severityNotIn", "resolved", "resolvedNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "ruleId", "ruleIdNEQ", "ruleIdIn", "ruleIdNotIn", "ruleIdIsNil", "ruleIdNotNil", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdIsNil", "serverIdNotNil", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn", "nodeIdIsNil", "nodeIdNotNil", "type", "typeNEQ", "typeIn", "typeNotIn", "severity", "severityNEQ", "severityIn", "severityNotIn", "resolved", "resolvedNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -17904,48 +17736,6 @@ func unmarshalInputAlertWhereInput(ctx context.Context, ec *executionContext, ob
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -18030,55 +17820,6 @@ func unmarshalInputAlertWhereInput(ctx context.Context, ec *executionContext, ob
 				return it, err
 			}
 			it.RuleIDNotIn = data
-		case "ruleIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.RuleIDGT = data
-		case "ruleIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.RuleIDGTE = data
-		case "ruleIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.RuleIDLT = data
-		case "ruleIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.RuleIDLTE = data
-		case "ruleIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.RuleIDContains = data
-		case "ruleIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.RuleIDHasPrefix = data
-		case "ruleIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.RuleIDHasSuffix = data
 		case "ruleIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -18093,20 +17834,6 @@ func unmarshalInputAlertWhereInput(ctx context.Context, ec *executionContext, ob
 				return it, err
 			}
 			it.RuleIDNotNil = data
-		case "ruleIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.RuleIDEqualFold = data
-		case "ruleIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ruleIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.RuleIDContainsFold = data
 		case "serverId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -18135,55 +17862,6 @@ func unmarshalInputAlertWhereInput(ctx context.Context, ec *executionContext, ob
 				return it, err
 			}
 			it.ServerIDNotIn = data
-		case "serverIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGT = data
-		case "serverIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGTE = data
-		case "serverIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLT = data
-		case "serverIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLTE = data
-		case "serverIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContains = data
-		case "serverIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasPrefix = data
-		case "serverIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasSuffix = data
 		case "serverIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -18198,20 +17876,6 @@ func unmarshalInputAlertWhereInput(ctx context.Context, ec *executionContext, ob
 				return it, err
 			}
 			it.ServerIDNotNil = data
-		case "serverIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDEqualFold = data
-		case "serverIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContainsFold = data
 		case "nodeId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -18240,55 +17904,6 @@ func unmarshalInputAlertWhereInput(ctx context.Context, ec *executionContext, ob
 				return it, err
 			}
 			it.NodeIDNotIn = data
-		case "nodeIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGT = data
-		case "nodeIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGTE = data
-		case "nodeIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLT = data
-		case "nodeIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLTE = data
-		case "nodeIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContains = data
-		case "nodeIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasPrefix = data
-		case "nodeIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasSuffix = data
 		case "nodeIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -18303,20 +17918,6 @@ func unmarshalInputAlertWhereInput(ctx context.Context, ec *executionContext, ob
 				return it, err
 			}
 			it.NodeIDNotNil = data
-		case "nodeIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDEqualFold = data
-		case "nodeIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContainsFold = data
 		case "type":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
 			data, err := unmarshalOAlertType2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐAlertType(ctx, ec, v)
@@ -18468,7 +18069,7 @@ func unmarshalInputAllocationWhereInput(ctx context.Context, ec *executionContex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn", "nodeIdGT", "nodeIdGTE", "nodeIdLT", "nodeIdLTE", "nodeIdContains", "nodeIdHasPrefix", "nodeIdHasSuffix", "nodeIdEqualFold", "nodeIdContainsFold", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdIsNil", "serverIdNotNil", "serverIdEqualFold", "serverIdContainsFold", "ip", "ipNEQ", "ipIn", "ipNotIn", "ipGT", "ipGTE", "ipLT", "ipLTE", "ipContains", "ipHasPrefix", "ipHasSuffix", "ipEqualFold", "ipContainsFold", "port", "portNEQ", "portIn", "portNotIn", "portGT", "portGTE", "portLT", "portLTE", "primary", "primaryNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdIsNil", "serverIdNotNil", "ip", "ipNEQ", "ipIn", "ipNotIn", "ipGT", "ipGTE", "ipLT", "ipLTE", "ipContains", "ipHasPrefix", "ipHasSuffix", "ipEqualFold", "ipContainsFold", "port", "portNEQ", "portIn", "portNotIn", "portGT", "portGTE", "portLT", "portLTE", "primary", "primaryNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -18524,48 +18125,6 @@ func unmarshalInputAllocationWhereInput(ctx context.Context, ec *executionContex
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -18650,69 +18209,6 @@ func unmarshalInputAllocationWhereInput(ctx context.Context, ec *executionContex
 				return it, err
 			}
 			it.NodeIDNotIn = data
-		case "nodeIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGT = data
-		case "nodeIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGTE = data
-		case "nodeIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLT = data
-		case "nodeIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLTE = data
-		case "nodeIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContains = data
-		case "nodeIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasPrefix = data
-		case "nodeIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasSuffix = data
-		case "nodeIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDEqualFold = data
-		case "nodeIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContainsFold = data
 		case "serverId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -18741,55 +18237,6 @@ func unmarshalInputAllocationWhereInput(ctx context.Context, ec *executionContex
 				return it, err
 			}
 			it.ServerIDNotIn = data
-		case "serverIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGT = data
-		case "serverIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGTE = data
-		case "serverIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLT = data
-		case "serverIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLTE = data
-		case "serverIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContains = data
-		case "serverIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasPrefix = data
-		case "serverIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasSuffix = data
 		case "serverIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -18804,20 +18251,6 @@ func unmarshalInputAllocationWhereInput(ctx context.Context, ec *executionContex
 				return it, err
 			}
 			it.ServerIDNotNil = data
-		case "serverIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDEqualFold = data
-		case "serverIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContainsFold = data
 		case "ip":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ip"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
@@ -19060,7 +18493,7 @@ func unmarshalInputApiKeyWhereInput(ctx context.Context, ec *executionContext, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "userId", "userIdNEQ", "userIdIn", "userIdNotIn", "userIdGT", "userIdGTE", "userIdLT", "userIdLTE", "userIdContains", "userIdHasPrefix", "userIdHasSuffix", "userIdEqualFold", "userIdContainsFold", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "userId", "userIdNEQ", "userIdIn", "userIdNotIn", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19116,48 +18549,6 @@ func unmarshalInputApiKeyWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -19242,69 +18633,6 @@ func unmarshalInputApiKeyWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.UserIDNotIn = data
-		case "userIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDGT = data
-		case "userIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDGTE = data
-		case "userIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDLT = data
-		case "userIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDLTE = data
-		case "userIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDContains = data
-		case "userIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDHasPrefix = data
-		case "userIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDHasSuffix = data
-		case "userIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDEqualFold = data
-		case "userIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDContainsFold = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
@@ -19477,7 +18805,7 @@ func unmarshalInputAuditLogWhereInput(ctx context.Context, ec *executionContext,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "actorId", "actorIdNEQ", "actorIdIn", "actorIdNotIn", "actorIdGT", "actorIdGTE", "actorIdLT", "actorIdLTE", "actorIdContains", "actorIdHasPrefix", "actorIdHasSuffix", "actorIdIsNil", "actorIdNotNil", "actorIdEqualFold", "actorIdContainsFold", "actorName", "actorNameNEQ", "actorNameIn", "actorNameNotIn", "actorNameGT", "actorNameGTE", "actorNameLT", "actorNameLTE", "actorNameContains", "actorNameHasPrefix", "actorNameHasSuffix", "actorNameEqualFold", "actorNameContainsFold", "action", "actionNEQ", "actionIn", "actionNotIn", "actionGT", "actionGTE", "actionLT", "actionLTE", "actionContains", "actionHasPrefix", "actionHasSuffix", "actionEqualFold", "actionContainsFold", "targetType", "targetTypeNEQ", "targetTypeIn", "targetTypeNotIn", "targetTypeGT", "targetTypeGTE", "targetTypeLT", "targetTypeLTE", "targetTypeContains", "targetTypeHasPrefix", "targetTypeHasSuffix", "targetTypeEqualFold", "targetTypeContainsFold", "targetId", "targetIdNEQ", "targetIdIn", "targetIdNotIn", "targetIdGT", "targetIdGTE", "targetIdLT", "targetIdLTE", "targetIdContains", "targetIdHasPrefix", "targetIdHasSuffix", "targetIdEqualFold", "targetIdContainsFold", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdIsNil", "serverIdNotNil", "serverIdEqualFold", "serverIdContainsFold", "ip", "ipNEQ", "ipIn", "ipNotIn", "ipGT", "ipGTE", "ipLT", "ipLTE", "ipContains", "ipHasPrefix", "ipHasSuffix", "ipEqualFold", "ipContainsFold", "requestId", "requestIdNEQ", "requestIdIn", "requestIdNotIn", "requestIdGT", "requestIdGTE", "requestIdLT", "requestIdLTE", "requestIdContains", "requestIdHasPrefix", "requestIdHasSuffix", "requestIdEqualFold", "requestIdContainsFold", "outcome", "outcomeNEQ", "outcomeIn", "outcomeNotIn"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "actorId", "actorIdNEQ", "actorIdIn", "actorIdNotIn", "actorIdIsNil", "actorIdNotNil", "actorName", "actorNameNEQ", "actorNameIn", "actorNameNotIn", "actorNameGT", "actorNameGTE", "actorNameLT", "actorNameLTE", "actorNameContains", "actorNameHasPrefix", "actorNameHasSuffix", "actorNameEqualFold", "actorNameContainsFold", "action", "actionNEQ", "actionIn", "actionNotIn", "actionGT", "actionGTE", "actionLT", "actionLTE", "actionContains", "actionHasPrefix", "actionHasSuffix", "actionEqualFold", "actionContainsFold", "targetType", "targetTypeNEQ", "targetTypeIn", "targetTypeNotIn", "targetTypeGT", "targetTypeGTE", "targetTypeLT", "targetTypeLTE", "targetTypeContains", "targetTypeHasPrefix", "targetTypeHasSuffix", "targetTypeEqualFold", "targetTypeContainsFold", "targetId", "targetIdNEQ", "targetIdIn", "targetIdNotIn", "targetIdGT", "targetIdGTE", "targetIdLT", "targetIdLTE", "targetIdContains", "targetIdHasPrefix", "targetIdHasSuffix", "targetIdEqualFold", "targetIdContainsFold", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdIsNil", "serverIdNotNil", "serverIdEqualFold", "serverIdContainsFold", "ip", "ipNEQ", "ipIn", "ipNotIn", "ipGT", "ipGTE", "ipLT", "ipLTE", "ipContains", "ipHasPrefix", "ipHasSuffix", "ipEqualFold", "ipContainsFold", "requestId", "requestIdNEQ", "requestIdIn", "requestIdNotIn", "requestIdGT", "requestIdGTE", "requestIdLT", "requestIdLTE", "requestIdContains", "requestIdHasPrefix", "requestIdHasSuffix", "requestIdEqualFold", "requestIdContainsFold", "outcome", "outcomeNEQ", "outcomeIn", "outcomeNotIn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19533,48 +18861,6 @@ func unmarshalInputAuditLogWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -19659,55 +18945,6 @@ func unmarshalInputAuditLogWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.ActorIDNotIn = data
-		case "actorIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ActorIDGT = data
-		case "actorIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ActorIDGTE = data
-		case "actorIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ActorIDLT = data
-		case "actorIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ActorIDLTE = data
-		case "actorIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ActorIDContains = data
-		case "actorIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ActorIDHasPrefix = data
-		case "actorIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ActorIDHasSuffix = data
 		case "actorIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -19722,20 +18959,6 @@ func unmarshalInputAuditLogWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.ActorIDNotNil = data
-		case "actorIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ActorIDEqualFold = data
-		case "actorIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ActorIDContainsFold = data
 		case "actorName":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actorName"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
@@ -20549,7 +19772,7 @@ func unmarshalInputBackupStorageWhereInput(ctx context.Context, ec *executionCon
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "type", "typeNEQ", "typeIn", "typeNotIn"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "type", "typeNEQ", "typeIn", "typeNotIn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20605,48 +19828,6 @@ func unmarshalInputBackupStorageWhereInput(ctx context.Context, ec *executionCon
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -20850,7 +20031,7 @@ func unmarshalInputBackupWhereInput(ctx context.Context, ec *executionContext, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdEqualFold", "serverIdContainsFold", "storageId", "storageIdNEQ", "storageIdIn", "storageIdNotIn", "storageIdGT", "storageIdGTE", "storageIdLT", "storageIdLTE", "storageIdContains", "storageIdHasPrefix", "storageIdHasSuffix", "storageIdIsNil", "storageIdNotNil", "storageIdEqualFold", "storageIdContainsFold", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "state", "stateNEQ", "stateIn", "stateNotIn", "locked", "lockedNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "storageId", "storageIdNEQ", "storageIdIn", "storageIdNotIn", "storageIdIsNil", "storageIdNotNil", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "state", "stateNEQ", "stateIn", "stateNotIn", "locked", "lockedNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20906,48 +20087,6 @@ func unmarshalInputBackupWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -21032,69 +20171,6 @@ func unmarshalInputBackupWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.ServerIDNotIn = data
-		case "serverIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGT = data
-		case "serverIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGTE = data
-		case "serverIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLT = data
-		case "serverIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLTE = data
-		case "serverIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContains = data
-		case "serverIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasPrefix = data
-		case "serverIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasSuffix = data
-		case "serverIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDEqualFold = data
-		case "serverIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContainsFold = data
 		case "storageId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -21123,55 +20199,6 @@ func unmarshalInputBackupWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.StorageIDNotIn = data
-		case "storageIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.StorageIDGT = data
-		case "storageIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.StorageIDGTE = data
-		case "storageIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.StorageIDLT = data
-		case "storageIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.StorageIDLTE = data
-		case "storageIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.StorageIDContains = data
-		case "storageIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.StorageIDHasPrefix = data
-		case "storageIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.StorageIDHasSuffix = data
 		case "storageIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -21186,20 +20213,6 @@ func unmarshalInputBackupWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.StorageIDNotNil = data
-		case "storageIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.StorageIDEqualFold = data
-		case "storageIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storageIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.StorageIDContainsFold = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
@@ -21414,7 +20427,7 @@ func unmarshalInputEnrolmentTokenWhereInput(ctx context.Context, ec *executionCo
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn", "nodeIdGT", "nodeIdGTE", "nodeIdLT", "nodeIdLTE", "nodeIdContains", "nodeIdHasPrefix", "nodeIdHasSuffix", "nodeIdEqualFold", "nodeIdContainsFold"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -21470,48 +20483,6 @@ func unmarshalInputEnrolmentTokenWhereInput(ctx context.Context, ec *executionCo
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -21596,69 +20567,6 @@ func unmarshalInputEnrolmentTokenWhereInput(ctx context.Context, ec *executionCo
 				return it, err
 			}
 			it.NodeIDNotIn = data
-		case "nodeIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGT = data
-		case "nodeIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGTE = data
-		case "nodeIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLT = data
-		case "nodeIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLTE = data
-		case "nodeIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContains = data
-		case "nodeIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasPrefix = data
-		case "nodeIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasSuffix = data
-		case "nodeIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDEqualFold = data
-		case "nodeIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContainsFold = data
 		}
 	}
 	return it, nil
@@ -21740,7 +20648,7 @@ func unmarshalInputHostNodeWhereInput(ctx context.Context, ec *executionContext,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "locationId", "locationIdNEQ", "locationIdIn", "locationIdNotIn", "locationIdGT", "locationIdGTE", "locationIdLT", "locationIdLTE", "locationIdContains", "locationIdHasPrefix", "locationIdHasSuffix", "locationIdEqualFold", "locationIdContainsFold", "maintenance", "maintenanceNEQ", "online", "onlineNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "locationId", "locationIdNEQ", "locationIdIn", "locationIdNotIn", "maintenance", "maintenanceNEQ", "online", "onlineNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -21796,48 +20704,6 @@ func unmarshalInputHostNodeWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -22013,69 +20879,6 @@ func unmarshalInputHostNodeWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.LocationIDNotIn = data
-		case "locationIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.LocationIDGT = data
-		case "locationIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.LocationIDGTE = data
-		case "locationIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.LocationIDLT = data
-		case "locationIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.LocationIDLTE = data
-		case "locationIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.LocationIDContains = data
-		case "locationIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.LocationIDHasPrefix = data
-		case "locationIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.LocationIDHasSuffix = data
-		case "locationIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.LocationIDEqualFold = data
-		case "locationIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.LocationIDContainsFold = data
 		case "maintenance":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maintenance"))
 			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
@@ -22185,7 +20988,7 @@ func unmarshalInputInviteWhereInput(ctx context.Context, ec *executionContext, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdEqualFold", "serverIdContainsFold"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -22241,48 +21044,6 @@ func unmarshalInputInviteWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -22367,69 +21128,6 @@ func unmarshalInputInviteWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.ServerIDNotIn = data
-		case "serverIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGT = data
-		case "serverIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGTE = data
-		case "serverIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLT = data
-		case "serverIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLTE = data
-		case "serverIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContains = data
-		case "serverIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasPrefix = data
-		case "serverIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasSuffix = data
-		case "serverIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDEqualFold = data
-		case "serverIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContainsFold = data
 		}
 	}
 	return it, nil
@@ -22511,7 +21209,7 @@ func unmarshalInputLocationWhereInput(ctx context.Context, ec *executionContext,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -22567,48 +21265,6 @@ func unmarshalInputLocationWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -22837,7 +21493,7 @@ func unmarshalInputRoleWhereInput(ctx context.Context, ec *executionContext, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "builtin", "builtinNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "builtin", "builtinNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -22893,48 +21549,6 @@ func unmarshalInputRoleWhereInput(ctx context.Context, ec *executionContext, obj
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -23177,7 +21791,7 @@ func unmarshalInputServerAccessWhereInput(ctx context.Context, ec *executionCont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "userId", "userIdNEQ", "userIdIn", "userIdNotIn", "userIdGT", "userIdGTE", "userIdLT", "userIdLTE", "userIdContains", "userIdHasPrefix", "userIdHasSuffix", "userIdEqualFold", "userIdContainsFold", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdEqualFold", "serverIdContainsFold"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "userId", "userIdNEQ", "userIdIn", "userIdNotIn", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -23233,48 +21847,6 @@ func unmarshalInputServerAccessWhereInput(ctx context.Context, ec *executionCont
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -23359,69 +21931,6 @@ func unmarshalInputServerAccessWhereInput(ctx context.Context, ec *executionCont
 				return it, err
 			}
 			it.UserIDNotIn = data
-		case "userIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDGT = data
-		case "userIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDGTE = data
-		case "userIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDLT = data
-		case "userIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDLTE = data
-		case "userIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDContains = data
-		case "userIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDHasPrefix = data
-		case "userIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDHasSuffix = data
-		case "userIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDEqualFold = data
-		case "userIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDContainsFold = data
 		case "serverId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -23450,69 +21959,6 @@ func unmarshalInputServerAccessWhereInput(ctx context.Context, ec *executionCont
 				return it, err
 			}
 			it.ServerIDNotIn = data
-		case "serverIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGT = data
-		case "serverIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGTE = data
-		case "serverIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLT = data
-		case "serverIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLTE = data
-		case "serverIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContains = data
-		case "serverIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasPrefix = data
-		case "serverIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasSuffix = data
-		case "serverIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDEqualFold = data
-		case "serverIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContainsFold = data
 		}
 	}
 	return it, nil
@@ -23594,7 +22040,7 @@ func unmarshalInputServerWhereInput(ctx context.Context, ec *executionContext, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "ownerId", "ownerIdNEQ", "ownerIdIn", "ownerIdNotIn", "ownerIdGT", "ownerIdGTE", "ownerIdLT", "ownerIdLTE", "ownerIdContains", "ownerIdHasPrefix", "ownerIdHasSuffix", "ownerIdEqualFold", "ownerIdContainsFold", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn", "nodeIdGT", "nodeIdGTE", "nodeIdLT", "nodeIdLTE", "nodeIdContains", "nodeIdHasPrefix", "nodeIdHasSuffix", "nodeIdEqualFold", "nodeIdContainsFold", "templateId", "templateIdNEQ", "templateIdIn", "templateIdNotIn", "templateIdGT", "templateIdGTE", "templateIdLT", "templateIdLTE", "templateIdContains", "templateIdHasPrefix", "templateIdHasSuffix", "templateIdEqualFold", "templateIdContainsFold", "suspended", "suspendedNEQ", "state", "stateNEQ", "stateIn", "stateNotIn"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "ownerId", "ownerIdNEQ", "ownerIdIn", "ownerIdNotIn", "nodeId", "nodeIdNEQ", "nodeIdIn", "nodeIdNotIn", "templateId", "templateIdNEQ", "templateIdIn", "templateIdNotIn", "suspended", "suspendedNEQ", "state", "stateNEQ", "stateIn", "stateNotIn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -23650,48 +22096,6 @@ func unmarshalInputServerWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -23867,69 +22271,6 @@ func unmarshalInputServerWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.OwnerIDNotIn = data
-		case "ownerIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.OwnerIDGT = data
-		case "ownerIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.OwnerIDGTE = data
-		case "ownerIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.OwnerIDLT = data
-		case "ownerIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.OwnerIDLTE = data
-		case "ownerIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.OwnerIDContains = data
-		case "ownerIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.OwnerIDHasPrefix = data
-		case "ownerIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.OwnerIDHasSuffix = data
-		case "ownerIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.OwnerIDEqualFold = data
-		case "ownerIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.OwnerIDContainsFold = data
 		case "nodeId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -23958,69 +22299,6 @@ func unmarshalInputServerWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.NodeIDNotIn = data
-		case "nodeIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGT = data
-		case "nodeIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDGTE = data
-		case "nodeIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLT = data
-		case "nodeIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDLTE = data
-		case "nodeIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContains = data
-		case "nodeIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasPrefix = data
-		case "nodeIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDHasSuffix = data
-		case "nodeIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDEqualFold = data
-		case "nodeIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nodeIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.NodeIDContainsFold = data
 		case "templateId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -24049,69 +22327,6 @@ func unmarshalInputServerWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.TemplateIDNotIn = data
-		case "templateIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TemplateIDGT = data
-		case "templateIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TemplateIDGTE = data
-		case "templateIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TemplateIDLT = data
-		case "templateIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TemplateIDLTE = data
-		case "templateIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TemplateIDContains = data
-		case "templateIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TemplateIDHasPrefix = data
-		case "templateIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TemplateIDHasSuffix = data
-		case "templateIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TemplateIDEqualFold = data
-		case "templateIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("templateIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TemplateIDContainsFold = data
 		case "suspended":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("suspended"))
 			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
@@ -24235,7 +22450,7 @@ func unmarshalInputSessionWhereInput(ctx context.Context, ec *executionContext, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "userId", "userIdNEQ", "userIdIn", "userIdNotIn", "userIdGT", "userIdGTE", "userIdLT", "userIdLTE", "userIdContains", "userIdHasPrefix", "userIdHasSuffix", "userIdEqualFold", "userIdContainsFold"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "userId", "userIdNEQ", "userIdIn", "userIdNotIn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -24291,48 +22506,6 @@ func unmarshalInputSessionWhereInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -24417,69 +22590,6 @@ func unmarshalInputSessionWhereInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.UserIDNotIn = data
-		case "userIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDGT = data
-		case "userIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDGTE = data
-		case "userIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDLT = data
-		case "userIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDLTE = data
-		case "userIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDContains = data
-		case "userIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDHasPrefix = data
-		case "userIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDHasSuffix = data
-		case "userIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDEqualFold = data
-		case "userIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDContainsFold = data
 		}
 	}
 	return it, nil
@@ -24561,7 +22671,7 @@ func unmarshalInputSettingWhereInput(ctx context.Context, ec *executionContext, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "key", "keyNEQ", "keyIn", "keyNotIn", "keyGT", "keyGTE", "keyLT", "keyLTE", "keyContains", "keyHasPrefix", "keyHasSuffix", "keyEqualFold", "keyContainsFold"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "key", "keyNEQ", "keyIn", "keyNotIn", "keyGT", "keyGTE", "keyLT", "keyLTE", "keyContains", "keyHasPrefix", "keyHasSuffix", "keyEqualFold", "keyContainsFold"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -24617,48 +22727,6 @@ func unmarshalInputSettingWhereInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -24887,7 +22955,7 @@ func unmarshalInputSshKeyWhereInput(ctx context.Context, ec *executionContext, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "userId", "userIdNEQ", "userIdIn", "userIdNotIn", "userIdGT", "userIdGTE", "userIdLT", "userIdLTE", "userIdContains", "userIdHasPrefix", "userIdHasSuffix", "userIdEqualFold", "userIdContainsFold", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "fingerprint", "fingerprintNEQ", "fingerprintIn", "fingerprintNotIn", "fingerprintGT", "fingerprintGTE", "fingerprintLT", "fingerprintLTE", "fingerprintContains", "fingerprintHasPrefix", "fingerprintHasSuffix", "fingerprintEqualFold", "fingerprintContainsFold"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "userId", "userIdNEQ", "userIdIn", "userIdNotIn", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "fingerprint", "fingerprintNEQ", "fingerprintIn", "fingerprintNotIn", "fingerprintGT", "fingerprintGTE", "fingerprintLT", "fingerprintLTE", "fingerprintContains", "fingerprintHasPrefix", "fingerprintHasSuffix", "fingerprintEqualFold", "fingerprintContainsFold"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -24943,48 +23011,6 @@ func unmarshalInputSshKeyWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -25069,69 +23095,6 @@ func unmarshalInputSshKeyWhereInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.UserIDNotIn = data
-		case "userIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDGT = data
-		case "userIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDGTE = data
-		case "userIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDLT = data
-		case "userIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDLTE = data
-		case "userIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDContains = data
-		case "userIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDHasPrefix = data
-		case "userIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDHasSuffix = data
-		case "userIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDEqualFold = data
-		case "userIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserIDContainsFold = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
@@ -25448,7 +23411,7 @@ func unmarshalInputTaskRunWhereInput(ctx context.Context, ec *executionContext, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "taskId", "taskIdNEQ", "taskIdIn", "taskIdNotIn", "taskIdGT", "taskIdGTE", "taskIdLT", "taskIdLTE", "taskIdContains", "taskIdHasPrefix", "taskIdHasSuffix", "taskIdEqualFold", "taskIdContainsFold", "scheduledAt", "scheduledAtNEQ", "scheduledAtIn", "scheduledAtNotIn", "scheduledAtGT", "scheduledAtGTE", "scheduledAtLT", "scheduledAtLTE", "state", "stateNEQ", "stateIn", "stateNotIn", "manual", "manualNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "taskId", "taskIdNEQ", "taskIdIn", "taskIdNotIn", "scheduledAt", "scheduledAtNEQ", "scheduledAtIn", "scheduledAtNotIn", "scheduledAtGT", "scheduledAtGTE", "scheduledAtLT", "scheduledAtLTE", "state", "stateNEQ", "stateIn", "stateNotIn", "manual", "manualNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -25504,48 +23467,6 @@ func unmarshalInputTaskRunWhereInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -25630,69 +23551,6 @@ func unmarshalInputTaskRunWhereInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.TaskIDNotIn = data
-		case "taskIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("taskIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TaskIDGT = data
-		case "taskIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("taskIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TaskIDGTE = data
-		case "taskIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("taskIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TaskIDLT = data
-		case "taskIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("taskIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TaskIDLTE = data
-		case "taskIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("taskIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TaskIDContains = data
-		case "taskIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("taskIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TaskIDHasPrefix = data
-		case "taskIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("taskIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TaskIDHasSuffix = data
-		case "taskIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("taskIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TaskIDEqualFold = data
-		case "taskIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("taskIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TaskIDContainsFold = data
 		case "scheduledAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scheduledAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -25819,7 +23677,7 @@ func unmarshalInputTaskWhereInput(ctx context.Context, ec *executionContext, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdEqualFold", "serverIdContainsFold", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "enabled", "enabledNEQ", "lastStatus", "lastStatusNEQ", "lastStatusIn", "lastStatusNotIn", "lastStatusIsNil", "lastStatusNotNil"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "enabled", "enabledNEQ", "lastStatus", "lastStatusNEQ", "lastStatusIn", "lastStatusNotIn", "lastStatusIsNil", "lastStatusNotNil"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -25875,48 +23733,6 @@ func unmarshalInputTaskWhereInput(ctx context.Context, ec *executionContext, obj
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -26001,69 +23817,6 @@ func unmarshalInputTaskWhereInput(ctx context.Context, ec *executionContext, obj
 				return it, err
 			}
 			it.ServerIDNotIn = data
-		case "serverIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGT = data
-		case "serverIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGTE = data
-		case "serverIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLT = data
-		case "serverIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLTE = data
-		case "serverIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContains = data
-		case "serverIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasPrefix = data
-		case "serverIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasSuffix = data
-		case "serverIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDEqualFold = data
-		case "serverIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContainsFold = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
@@ -26292,7 +24045,7 @@ func unmarshalInputTemplateWhereInput(ctx context.Context, ec *executionContext,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "slug", "slugNEQ", "slugIn", "slugNotIn", "slugGT", "slugGTE", "slugLT", "slugLTE", "slugContains", "slugHasPrefix", "slugHasSuffix", "slugIsNil", "slugNotNil", "slugEqualFold", "slugContainsFold", "builtin", "builtinNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "slug", "slugNEQ", "slugIn", "slugNotIn", "slugGT", "slugGTE", "slugLT", "slugLTE", "slugContains", "slugHasPrefix", "slugHasSuffix", "slugIsNil", "slugNotNil", "slugEqualFold", "slugContainsFold", "builtin", "builtinNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -26348,48 +24101,6 @@ func unmarshalInputTemplateWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -26737,7 +24448,7 @@ func unmarshalInputTransferWhereInput(ctx context.Context, ec *executionContext,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "serverIdGT", "serverIdGTE", "serverIdLT", "serverIdLTE", "serverIdContains", "serverIdHasPrefix", "serverIdHasSuffix", "serverIdEqualFold", "serverIdContainsFold", "sourceNodeId", "sourceNodeIdNEQ", "sourceNodeIdIn", "sourceNodeIdNotIn", "sourceNodeIdGT", "sourceNodeIdGTE", "sourceNodeIdLT", "sourceNodeIdLTE", "sourceNodeIdContains", "sourceNodeIdHasPrefix", "sourceNodeIdHasSuffix", "sourceNodeIdIsNil", "sourceNodeIdNotNil", "sourceNodeIdEqualFold", "sourceNodeIdContainsFold", "targetNodeId", "targetNodeIdNEQ", "targetNodeIdIn", "targetNodeIdNotIn", "targetNodeIdGT", "targetNodeIdGTE", "targetNodeIdLT", "targetNodeIdLTE", "targetNodeIdContains", "targetNodeIdHasPrefix", "targetNodeIdHasSuffix", "targetNodeIdIsNil", "targetNodeIdNotNil", "targetNodeIdEqualFold", "targetNodeIdContainsFold", "state", "stateNEQ", "stateIn", "stateNotIn"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "serverId", "serverIdNEQ", "serverIdIn", "serverIdNotIn", "sourceNodeId", "sourceNodeIdNEQ", "sourceNodeIdIn", "sourceNodeIdNotIn", "sourceNodeIdIsNil", "sourceNodeIdNotNil", "targetNodeId", "targetNodeIdNEQ", "targetNodeIdIn", "targetNodeIdNotIn", "targetNodeIdIsNil", "targetNodeIdNotNil", "state", "stateNEQ", "stateIn", "stateNotIn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -26793,48 +24504,6 @@ func unmarshalInputTransferWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -26919,69 +24588,6 @@ func unmarshalInputTransferWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.ServerIDNotIn = data
-		case "serverIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGT = data
-		case "serverIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDGTE = data
-		case "serverIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLT = data
-		case "serverIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDLTE = data
-		case "serverIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContains = data
-		case "serverIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasPrefix = data
-		case "serverIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDHasSuffix = data
-		case "serverIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDEqualFold = data
-		case "serverIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.ServerIDContainsFold = data
 		case "sourceNodeId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -27010,55 +24616,6 @@ func unmarshalInputTransferWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.SourceNodeIDNotIn = data
-		case "sourceNodeIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.SourceNodeIDGT = data
-		case "sourceNodeIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.SourceNodeIDGTE = data
-		case "sourceNodeIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.SourceNodeIDLT = data
-		case "sourceNodeIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.SourceNodeIDLTE = data
-		case "sourceNodeIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.SourceNodeIDContains = data
-		case "sourceNodeIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.SourceNodeIDHasPrefix = data
-		case "sourceNodeIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.SourceNodeIDHasSuffix = data
 		case "sourceNodeIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -27073,20 +24630,6 @@ func unmarshalInputTransferWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.SourceNodeIDNotNil = data
-		case "sourceNodeIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.SourceNodeIDEqualFold = data
-		case "sourceNodeIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceNodeIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.SourceNodeIDContainsFold = data
 		case "targetNodeId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -27115,55 +24658,6 @@ func unmarshalInputTransferWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.TargetNodeIDNotIn = data
-		case "targetNodeIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TargetNodeIDGT = data
-		case "targetNodeIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TargetNodeIDGTE = data
-		case "targetNodeIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TargetNodeIDLT = data
-		case "targetNodeIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TargetNodeIDLTE = data
-		case "targetNodeIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TargetNodeIDContains = data
-		case "targetNodeIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TargetNodeIDHasPrefix = data
-		case "targetNodeIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TargetNodeIDHasSuffix = data
 		case "targetNodeIdIsNil":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdIsNil"))
 			data, err := unmarshalOBoolean2bool(ctx, ec, v)
@@ -27178,20 +24672,6 @@ func unmarshalInputTransferWhereInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.TargetNodeIDNotNil = data
-		case "targetNodeIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TargetNodeIDEqualFold = data
-		case "targetNodeIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetNodeIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.TargetNodeIDContainsFold = data
 		case "state":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
 			data, err := unmarshalOTransferState2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTransferState(ctx, ec, v)
@@ -27301,7 +24781,7 @@ func unmarshalInputUserWhereInput(ctx context.Context, ec *executionContext, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "email", "emailNEQ", "emailIn", "emailNotIn", "emailGT", "emailGTE", "emailLT", "emailLTE", "emailContains", "emailHasPrefix", "emailHasSuffix", "emailEqualFold", "emailContainsFold", "username", "usernameNEQ", "usernameIn", "usernameNotIn", "usernameGT", "usernameGTE", "usernameLT", "usernameLTE", "usernameContains", "usernameHasPrefix", "usernameHasSuffix", "usernameEqualFold", "usernameContainsFold", "suspended", "suspendedNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "email", "emailNEQ", "emailIn", "emailNotIn", "emailGT", "emailGTE", "emailLT", "emailLTE", "emailContains", "emailHasPrefix", "emailHasSuffix", "emailEqualFold", "emailContainsFold", "username", "usernameNEQ", "usernameIn", "usernameNotIn", "usernameGT", "usernameGTE", "usernameLT", "usernameLTE", "usernameContains", "usernameHasPrefix", "usernameHasSuffix", "usernameEqualFold", "usernameContainsFold", "suspended", "suspendedNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -27357,48 +24837,6 @@ func unmarshalInputUserWhereInput(ctx context.Context, ec *executionContext, obj
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -27732,7 +25170,7 @@ func unmarshalInputWebhookDeliveryWhereInput(ctx context.Context, ec *executionC
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "webhookId", "webhookIdNEQ", "webhookIdIn", "webhookIdNotIn", "webhookIdGT", "webhookIdGTE", "webhookIdLT", "webhookIdLTE", "webhookIdContains", "webhookIdHasPrefix", "webhookIdHasSuffix", "webhookIdEqualFold", "webhookIdContainsFold", "event", "eventNEQ", "eventIn", "eventNotIn", "eventGT", "eventGTE", "eventLT", "eventLTE", "eventContains", "eventHasPrefix", "eventHasSuffix", "eventEqualFold", "eventContainsFold", "state", "stateNEQ", "stateIn", "stateNotIn"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "webhookId", "webhookIdNEQ", "webhookIdIn", "webhookIdNotIn", "event", "eventNEQ", "eventIn", "eventNotIn", "eventGT", "eventGTE", "eventLT", "eventLTE", "eventContains", "eventHasPrefix", "eventHasSuffix", "eventEqualFold", "eventContainsFold", "state", "stateNEQ", "stateIn", "stateNotIn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -27788,48 +25226,6 @@ func unmarshalInputWebhookDeliveryWhereInput(ctx context.Context, ec *executionC
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -27914,69 +25310,6 @@ func unmarshalInputWebhookDeliveryWhereInput(ctx context.Context, ec *executionC
 				return it, err
 			}
 			it.WebhookIDNotIn = data
-		case "webhookIdGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("webhookIdGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.WebhookIDGT = data
-		case "webhookIdGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("webhookIdGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.WebhookIDGTE = data
-		case "webhookIdLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("webhookIdLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.WebhookIDLT = data
-		case "webhookIdLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("webhookIdLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.WebhookIDLTE = data
-		case "webhookIdContains":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("webhookIdContains"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.WebhookIDContains = data
-		case "webhookIdHasPrefix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("webhookIdHasPrefix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.WebhookIDHasPrefix = data
-		case "webhookIdHasSuffix":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("webhookIdHasSuffix"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.WebhookIDHasSuffix = data
-		case "webhookIdEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("webhookIdEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.WebhookIDEqualFold = data
-		case "webhookIdContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("webhookIdContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.WebhookIDContainsFold = data
 		case "event":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("event"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
@@ -28177,7 +25510,7 @@ func unmarshalInputWebhookWhereInput(ctx context.Context, ec *executionContext, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "idGT", "idGTE", "idLT", "idLTE", "idEqualFold", "idContainsFold", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "format", "formatNEQ", "formatIn", "formatNotIn", "enabled", "enabledNEQ"}
+	fieldsInOrder := [...]string{"not", "and", "or", "id", "idNEQ", "idIn", "idNotIn", "createdAt", "createdAtNEQ", "createdAtIn", "createdAtNotIn", "createdAtGT", "createdAtGTE", "createdAtLT", "createdAtLTE", "name", "nameNEQ", "nameIn", "nameNotIn", "nameGT", "nameGTE", "nameLT", "nameLTE", "nameContains", "nameHasPrefix", "nameHasSuffix", "nameEqualFold", "nameContainsFold", "format", "formatNEQ", "formatIn", "formatNotIn", "enabled", "enabledNEQ"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -28233,48 +25566,6 @@ func unmarshalInputWebhookWhereInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.IDNotIn = data
-		case "idGT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGT = data
-		case "idGTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idGTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDGTE = data
-		case "idLT":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLT"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLT = data
-		case "idLTE":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idLTE"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDLTE = data
-		case "idEqualFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idEqualFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDEqualFold = data
-		case "idContainsFold":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idContainsFold"))
-			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.IDContainsFold = data
 		case "createdAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)

@@ -1587,30 +1587,6 @@ input AlertRuleWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -1743,34 +1719,6 @@ input AlertRuleWhereInput {
   """
   nodeIdNotIn: [ID!]
   """
-  nodeId is more than this.
-  """
-  nodeIdGT: ID
-  """
-  nodeId is this or more.
-  """
-  nodeIdGTE: ID
-  """
-  nodeId is less than this.
-  """
-  nodeIdLT: ID
-  """
-  nodeId is this or less.
-  """
-  nodeIdLTE: ID
-  """
-  nodeId contains this.
-  """
-  nodeIdContains: ID
-  """
-  nodeId begins with this.
-  """
-  nodeIdHasPrefix: ID
-  """
-  nodeId ends with this.
-  """
-  nodeIdHasSuffix: ID
-  """
   nodeId is not set.
   """
   nodeIdIsNil: Boolean
@@ -1778,14 +1726,6 @@ input AlertRuleWhereInput {
   nodeId is set.
   """
   nodeIdNotNil: Boolean
-  """
-  nodeId is this, whatever the case.
-  """
-  nodeIdEqualFold: ID
-  """
-  nodeId contains this, whatever the case.
-  """
-  nodeIdContainsFold: ID
   """
   serverId is this.
   """
@@ -1803,34 +1743,6 @@ input AlertRuleWhereInput {
   """
   serverIdNotIn: [ID!]
   """
-  serverId is more than this.
-  """
-  serverIdGT: ID
-  """
-  serverId is this or more.
-  """
-  serverIdGTE: ID
-  """
-  serverId is less than this.
-  """
-  serverIdLT: ID
-  """
-  serverId is this or less.
-  """
-  serverIdLTE: ID
-  """
-  serverId contains this.
-  """
-  serverIdContains: ID
-  """
-  serverId begins with this.
-  """
-  serverIdHasPrefix: ID
-  """
-  serverId ends with this.
-  """
-  serverIdHasSuffix: ID
-  """
   serverId is not set.
   """
   serverIdIsNil: Boolean
@@ -1838,14 +1750,6 @@ input AlertRuleWhereInput {
   serverId is set.
   """
   serverIdNotNil: Boolean
-  """
-  serverId is this, whatever the case.
-  """
-  serverIdEqualFold: ID
-  """
-  serverId contains this, whatever the case.
-  """
-  serverIdContainsFold: ID
   """
   enabled is this.
   """
@@ -1922,30 +1826,6 @@ input AlertWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -1994,34 +1874,6 @@ input AlertWhereInput {
   """
   ruleIdNotIn: [ID!]
   """
-  ruleId is more than this.
-  """
-  ruleIdGT: ID
-  """
-  ruleId is this or more.
-  """
-  ruleIdGTE: ID
-  """
-  ruleId is less than this.
-  """
-  ruleIdLT: ID
-  """
-  ruleId is this or less.
-  """
-  ruleIdLTE: ID
-  """
-  ruleId contains this.
-  """
-  ruleIdContains: ID
-  """
-  ruleId begins with this.
-  """
-  ruleIdHasPrefix: ID
-  """
-  ruleId ends with this.
-  """
-  ruleIdHasSuffix: ID
-  """
   ruleId is not set.
   """
   ruleIdIsNil: Boolean
@@ -2029,14 +1881,6 @@ input AlertWhereInput {
   ruleId is set.
   """
   ruleIdNotNil: Boolean
-  """
-  ruleId is this, whatever the case.
-  """
-  ruleIdEqualFold: ID
-  """
-  ruleId contains this, whatever the case.
-  """
-  ruleIdContainsFold: ID
   """
   serverId is this.
   """
@@ -2054,34 +1898,6 @@ input AlertWhereInput {
   """
   serverIdNotIn: [ID!]
   """
-  serverId is more than this.
-  """
-  serverIdGT: ID
-  """
-  serverId is this or more.
-  """
-  serverIdGTE: ID
-  """
-  serverId is less than this.
-  """
-  serverIdLT: ID
-  """
-  serverId is this or less.
-  """
-  serverIdLTE: ID
-  """
-  serverId contains this.
-  """
-  serverIdContains: ID
-  """
-  serverId begins with this.
-  """
-  serverIdHasPrefix: ID
-  """
-  serverId ends with this.
-  """
-  serverIdHasSuffix: ID
-  """
   serverId is not set.
   """
   serverIdIsNil: Boolean
@@ -2089,14 +1905,6 @@ input AlertWhereInput {
   serverId is set.
   """
   serverIdNotNil: Boolean
-  """
-  serverId is this, whatever the case.
-  """
-  serverIdEqualFold: ID
-  """
-  serverId contains this, whatever the case.
-  """
-  serverIdContainsFold: ID
   """
   nodeId is this.
   """
@@ -2114,34 +1922,6 @@ input AlertWhereInput {
   """
   nodeIdNotIn: [ID!]
   """
-  nodeId is more than this.
-  """
-  nodeIdGT: ID
-  """
-  nodeId is this or more.
-  """
-  nodeIdGTE: ID
-  """
-  nodeId is less than this.
-  """
-  nodeIdLT: ID
-  """
-  nodeId is this or less.
-  """
-  nodeIdLTE: ID
-  """
-  nodeId contains this.
-  """
-  nodeIdContains: ID
-  """
-  nodeId begins with this.
-  """
-  nodeIdHasPrefix: ID
-  """
-  nodeId ends with this.
-  """
-  nodeIdHasSuffix: ID
-  """
   nodeId is not set.
   """
   nodeIdIsNil: Boolean
@@ -2149,14 +1929,6 @@ input AlertWhereInput {
   nodeId is set.
   """
   nodeIdNotNil: Boolean
-  """
-  nodeId is this, whatever the case.
-  """
-  nodeIdEqualFold: ID
-  """
-  nodeId contains this, whatever the case.
-  """
-  nodeIdContainsFold: ID
   """
   type is this.
   """
@@ -2336,30 +2108,6 @@ input AllocationWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -2408,42 +2156,6 @@ input AllocationWhereInput {
   """
   nodeIdNotIn: [ID!]
   """
-  nodeId is more than this.
-  """
-  nodeIdGT: ID
-  """
-  nodeId is this or more.
-  """
-  nodeIdGTE: ID
-  """
-  nodeId is less than this.
-  """
-  nodeIdLT: ID
-  """
-  nodeId is this or less.
-  """
-  nodeIdLTE: ID
-  """
-  nodeId contains this.
-  """
-  nodeIdContains: ID
-  """
-  nodeId begins with this.
-  """
-  nodeIdHasPrefix: ID
-  """
-  nodeId ends with this.
-  """
-  nodeIdHasSuffix: ID
-  """
-  nodeId is this, whatever the case.
-  """
-  nodeIdEqualFold: ID
-  """
-  nodeId contains this, whatever the case.
-  """
-  nodeIdContainsFold: ID
-  """
   serverId is this.
   """
   serverId: ID
@@ -2460,34 +2172,6 @@ input AllocationWhereInput {
   """
   serverIdNotIn: [ID!]
   """
-  serverId is more than this.
-  """
-  serverIdGT: ID
-  """
-  serverId is this or more.
-  """
-  serverIdGTE: ID
-  """
-  serverId is less than this.
-  """
-  serverIdLT: ID
-  """
-  serverId is this or less.
-  """
-  serverIdLTE: ID
-  """
-  serverId contains this.
-  """
-  serverIdContains: ID
-  """
-  serverId begins with this.
-  """
-  serverIdHasPrefix: ID
-  """
-  serverId ends with this.
-  """
-  serverIdHasSuffix: ID
-  """
   serverId is not set.
   """
   serverIdIsNil: Boolean
@@ -2495,14 +2179,6 @@ input AllocationWhereInput {
   serverId is set.
   """
   serverIdNotNil: Boolean
-  """
-  serverId is this, whatever the case.
-  """
-  serverIdEqualFold: ID
-  """
-  serverId contains this, whatever the case.
-  """
-  serverIdContainsFold: ID
   """
   ip is this.
   """
@@ -2730,30 +2406,6 @@ input ApiKeyWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -2801,42 +2453,6 @@ input ApiKeyWhereInput {
   userId is none of these.
   """
   userIdNotIn: [ID!]
-  """
-  userId is more than this.
-  """
-  userIdGT: ID
-  """
-  userId is this or more.
-  """
-  userIdGTE: ID
-  """
-  userId is less than this.
-  """
-  userIdLT: ID
-  """
-  userId is this or less.
-  """
-  userIdLTE: ID
-  """
-  userId contains this.
-  """
-  userIdContains: ID
-  """
-  userId begins with this.
-  """
-  userIdHasPrefix: ID
-  """
-  userId ends with this.
-  """
-  userIdHasSuffix: ID
-  """
-  userId is this, whatever the case.
-  """
-  userIdEqualFold: ID
-  """
-  userId contains this, whatever the case.
-  """
-  userIdContainsFold: ID
   """
   name is this.
   """
@@ -3040,30 +2656,6 @@ input AuditLogWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -3112,34 +2704,6 @@ input AuditLogWhereInput {
   """
   actorIdNotIn: [ID!]
   """
-  actorId is more than this.
-  """
-  actorIdGT: ID
-  """
-  actorId is this or more.
-  """
-  actorIdGTE: ID
-  """
-  actorId is less than this.
-  """
-  actorIdLT: ID
-  """
-  actorId is this or less.
-  """
-  actorIdLTE: ID
-  """
-  actorId contains this.
-  """
-  actorIdContains: ID
-  """
-  actorId begins with this.
-  """
-  actorIdHasPrefix: ID
-  """
-  actorId ends with this.
-  """
-  actorIdHasSuffix: ID
-  """
   actorId is not set.
   """
   actorIdIsNil: Boolean
@@ -3147,14 +2711,6 @@ input AuditLogWhereInput {
   actorId is set.
   """
   actorIdNotNil: Boolean
-  """
-  actorId is this, whatever the case.
-  """
-  actorIdEqualFold: ID
-  """
-  actorId contains this, whatever the case.
-  """
-  actorIdContainsFold: ID
   """
   actorName is this.
   """
@@ -3858,30 +3414,6 @@ input BackupStorageWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -4015,30 +3547,6 @@ input BackupWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -4087,42 +3595,6 @@ input BackupWhereInput {
   """
   serverIdNotIn: [ID!]
   """
-  serverId is more than this.
-  """
-  serverIdGT: ID
-  """
-  serverId is this or more.
-  """
-  serverIdGTE: ID
-  """
-  serverId is less than this.
-  """
-  serverIdLT: ID
-  """
-  serverId is this or less.
-  """
-  serverIdLTE: ID
-  """
-  serverId contains this.
-  """
-  serverIdContains: ID
-  """
-  serverId begins with this.
-  """
-  serverIdHasPrefix: ID
-  """
-  serverId ends with this.
-  """
-  serverIdHasSuffix: ID
-  """
-  serverId is this, whatever the case.
-  """
-  serverIdEqualFold: ID
-  """
-  serverId contains this, whatever the case.
-  """
-  serverIdContainsFold: ID
-  """
   storageId is this.
   """
   storageId: ID
@@ -4139,34 +3611,6 @@ input BackupWhereInput {
   """
   storageIdNotIn: [ID!]
   """
-  storageId is more than this.
-  """
-  storageIdGT: ID
-  """
-  storageId is this or more.
-  """
-  storageIdGTE: ID
-  """
-  storageId is less than this.
-  """
-  storageIdLT: ID
-  """
-  storageId is this or less.
-  """
-  storageIdLTE: ID
-  """
-  storageId contains this.
-  """
-  storageIdContains: ID
-  """
-  storageId begins with this.
-  """
-  storageIdHasPrefix: ID
-  """
-  storageId ends with this.
-  """
-  storageIdHasSuffix: ID
-  """
   storageId is not set.
   """
   storageIdIsNil: Boolean
@@ -4174,14 +3618,6 @@ input BackupWhereInput {
   storageId is set.
   """
   storageIdNotNil: Boolean
-  """
-  storageId is this, whatever the case.
-  """
-  storageIdEqualFold: ID
-  """
-  storageId contains this, whatever the case.
-  """
-  storageIdContainsFold: ID
   """
   name is this.
   """
@@ -4432,30 +3868,6 @@ input EnrolmentTokenWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -4503,42 +3915,6 @@ input EnrolmentTokenWhereInput {
   nodeId is none of these.
   """
   nodeIdNotIn: [ID!]
-  """
-  nodeId is more than this.
-  """
-  nodeIdGT: ID
-  """
-  nodeId is this or more.
-  """
-  nodeIdGTE: ID
-  """
-  nodeId is less than this.
-  """
-  nodeIdLT: ID
-  """
-  nodeId is this or less.
-  """
-  nodeIdLTE: ID
-  """
-  nodeId contains this.
-  """
-  nodeIdContains: ID
-  """
-  nodeId begins with this.
-  """
-  nodeIdHasPrefix: ID
-  """
-  nodeId ends with this.
-  """
-  nodeIdHasSuffix: ID
-  """
-  nodeId is this, whatever the case.
-  """
-  nodeIdEqualFold: ID
-  """
-  nodeId contains this, whatever the case.
-  """
-  nodeIdContainsFold: ID
 }
 """
 A machine that runs servers. Its agent dials the panel.
@@ -4762,30 +4138,6 @@ input HostNodeWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -4885,42 +4237,6 @@ input HostNodeWhereInput {
   locationId is none of these.
   """
   locationIdNotIn: [ID!]
-  """
-  locationId is more than this.
-  """
-  locationIdGT: ID
-  """
-  locationId is this or more.
-  """
-  locationIdGTE: ID
-  """
-  locationId is less than this.
-  """
-  locationIdLT: ID
-  """
-  locationId is this or less.
-  """
-  locationIdLTE: ID
-  """
-  locationId contains this.
-  """
-  locationIdContains: ID
-  """
-  locationId begins with this.
-  """
-  locationIdHasPrefix: ID
-  """
-  locationId ends with this.
-  """
-  locationIdHasSuffix: ID
-  """
-  locationId is this, whatever the case.
-  """
-  locationIdEqualFold: ID
-  """
-  locationId contains this, whatever the case.
-  """
-  locationIdContainsFold: ID
   """
   maintenance is this.
   """
@@ -5064,30 +4380,6 @@ input InviteWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -5135,42 +4427,6 @@ input InviteWhereInput {
   serverId is none of these.
   """
   serverIdNotIn: [ID!]
-  """
-  serverId is more than this.
-  """
-  serverIdGT: ID
-  """
-  serverId is this or more.
-  """
-  serverIdGTE: ID
-  """
-  serverId is less than this.
-  """
-  serverIdLT: ID
-  """
-  serverId is this or less.
-  """
-  serverIdLTE: ID
-  """
-  serverId contains this.
-  """
-  serverIdContains: ID
-  """
-  serverId begins with this.
-  """
-  serverIdHasPrefix: ID
-  """
-  serverId ends with this.
-  """
-  serverIdHasSuffix: ID
-  """
-  serverId is this, whatever the case.
-  """
-  serverIdEqualFold: ID
-  """
-  serverId contains this, whatever the case.
-  """
-  serverIdContainsFold: ID
 }
 """
 A place where nodes stand, such as a data centre.
@@ -5319,30 +4575,6 @@ input LocationWhereInput {
   id is none of these.
   """
   idNotIn: [ID!]
-  """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
   """
   createdAt is this.
   """
@@ -6482,30 +5714,6 @@ input RoleWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -7083,30 +6291,6 @@ input ServerAccessWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -7155,42 +6339,6 @@ input ServerAccessWhereInput {
   """
   userIdNotIn: [ID!]
   """
-  userId is more than this.
-  """
-  userIdGT: ID
-  """
-  userId is this or more.
-  """
-  userIdGTE: ID
-  """
-  userId is less than this.
-  """
-  userIdLT: ID
-  """
-  userId is this or less.
-  """
-  userIdLTE: ID
-  """
-  userId contains this.
-  """
-  userIdContains: ID
-  """
-  userId begins with this.
-  """
-  userIdHasPrefix: ID
-  """
-  userId ends with this.
-  """
-  userIdHasSuffix: ID
-  """
-  userId is this, whatever the case.
-  """
-  userIdEqualFold: ID
-  """
-  userId contains this, whatever the case.
-  """
-  userIdContainsFold: ID
-  """
   serverId is this.
   """
   serverId: ID
@@ -7206,42 +6354,6 @@ input ServerAccessWhereInput {
   serverId is none of these.
   """
   serverIdNotIn: [ID!]
-  """
-  serverId is more than this.
-  """
-  serverIdGT: ID
-  """
-  serverId is this or more.
-  """
-  serverIdGTE: ID
-  """
-  serverId is less than this.
-  """
-  serverIdLT: ID
-  """
-  serverId is this or less.
-  """
-  serverIdLTE: ID
-  """
-  serverId contains this.
-  """
-  serverIdContains: ID
-  """
-  serverId begins with this.
-  """
-  serverIdHasPrefix: ID
-  """
-  serverId ends with this.
-  """
-  serverIdHasSuffix: ID
-  """
-  serverId is this, whatever the case.
-  """
-  serverIdEqualFold: ID
-  """
-  serverId contains this, whatever the case.
-  """
-  serverIdContainsFold: ID
 }
 """
 A connection to a list of items.
@@ -7377,30 +6489,6 @@ input ServerWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -7501,42 +6589,6 @@ input ServerWhereInput {
   """
   ownerIdNotIn: [ID!]
   """
-  ownerId is more than this.
-  """
-  ownerIdGT: ID
-  """
-  ownerId is this or more.
-  """
-  ownerIdGTE: ID
-  """
-  ownerId is less than this.
-  """
-  ownerIdLT: ID
-  """
-  ownerId is this or less.
-  """
-  ownerIdLTE: ID
-  """
-  ownerId contains this.
-  """
-  ownerIdContains: ID
-  """
-  ownerId begins with this.
-  """
-  ownerIdHasPrefix: ID
-  """
-  ownerId ends with this.
-  """
-  ownerIdHasSuffix: ID
-  """
-  ownerId is this, whatever the case.
-  """
-  ownerIdEqualFold: ID
-  """
-  ownerId contains this, whatever the case.
-  """
-  ownerIdContainsFold: ID
-  """
   nodeId is this.
   """
   nodeId: ID
@@ -7553,42 +6605,6 @@ input ServerWhereInput {
   """
   nodeIdNotIn: [ID!]
   """
-  nodeId is more than this.
-  """
-  nodeIdGT: ID
-  """
-  nodeId is this or more.
-  """
-  nodeIdGTE: ID
-  """
-  nodeId is less than this.
-  """
-  nodeIdLT: ID
-  """
-  nodeId is this or less.
-  """
-  nodeIdLTE: ID
-  """
-  nodeId contains this.
-  """
-  nodeIdContains: ID
-  """
-  nodeId begins with this.
-  """
-  nodeIdHasPrefix: ID
-  """
-  nodeId ends with this.
-  """
-  nodeIdHasSuffix: ID
-  """
-  nodeId is this, whatever the case.
-  """
-  nodeIdEqualFold: ID
-  """
-  nodeId contains this, whatever the case.
-  """
-  nodeIdContainsFold: ID
-  """
   templateId is this.
   """
   templateId: ID
@@ -7604,42 +6620,6 @@ input ServerWhereInput {
   templateId is none of these.
   """
   templateIdNotIn: [ID!]
-  """
-  templateId is more than this.
-  """
-  templateIdGT: ID
-  """
-  templateId is this or more.
-  """
-  templateIdGTE: ID
-  """
-  templateId is less than this.
-  """
-  templateIdLT: ID
-  """
-  templateId is this or less.
-  """
-  templateIdLTE: ID
-  """
-  templateId contains this.
-  """
-  templateIdContains: ID
-  """
-  templateId begins with this.
-  """
-  templateIdHasPrefix: ID
-  """
-  templateId ends with this.
-  """
-  templateIdHasSuffix: ID
-  """
-  templateId is this, whatever the case.
-  """
-  templateIdEqualFold: ID
-  """
-  templateId contains this, whatever the case.
-  """
-  templateIdContainsFold: ID
   """
   suspended is this.
   """
@@ -7791,30 +6771,6 @@ input SessionWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -7862,42 +6818,6 @@ input SessionWhereInput {
   userId is none of these.
   """
   userIdNotIn: [ID!]
-  """
-  userId is more than this.
-  """
-  userIdGT: ID
-  """
-  userId is this or more.
-  """
-  userIdGTE: ID
-  """
-  userId is less than this.
-  """
-  userIdLT: ID
-  """
-  userId is this or less.
-  """
-  userIdLTE: ID
-  """
-  userId contains this.
-  """
-  userIdContains: ID
-  """
-  userId begins with this.
-  """
-  userIdHasPrefix: ID
-  """
-  userId ends with this.
-  """
-  userIdHasSuffix: ID
-  """
-  userId is this, whatever the case.
-  """
-  userIdEqualFold: ID
-  """
-  userId contains this, whatever the case.
-  """
-  userIdContainsFold: ID
 }
 """
 A setting that holds for all instances of the panel.
@@ -8008,30 +6928,6 @@ input SettingWhereInput {
   id is none of these.
   """
   idNotIn: [ID!]
-  """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
   """
   createdAt is this.
   """
@@ -8243,30 +7139,6 @@ input SshKeyWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -8314,42 +7186,6 @@ input SshKeyWhereInput {
   userId is none of these.
   """
   userIdNotIn: [ID!]
-  """
-  userId is more than this.
-  """
-  userIdGT: ID
-  """
-  userId is this or more.
-  """
-  userIdGTE: ID
-  """
-  userId is less than this.
-  """
-  userIdLT: ID
-  """
-  userId is this or less.
-  """
-  userIdLTE: ID
-  """
-  userId contains this.
-  """
-  userIdContains: ID
-  """
-  userId begins with this.
-  """
-  userIdHasPrefix: ID
-  """
-  userId ends with this.
-  """
-  userIdHasSuffix: ID
-  """
-  userId is this, whatever the case.
-  """
-  userIdEqualFold: ID
-  """
-  userId contains this, whatever the case.
-  """
-  userIdContainsFold: ID
   """
   name is this.
   """
@@ -8782,30 +7618,6 @@ input TaskRunWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -8853,42 +7665,6 @@ input TaskRunWhereInput {
   taskId is none of these.
   """
   taskIdNotIn: [ID!]
-  """
-  taskId is more than this.
-  """
-  taskIdGT: ID
-  """
-  taskId is this or more.
-  """
-  taskIdGTE: ID
-  """
-  taskId is less than this.
-  """
-  taskIdLT: ID
-  """
-  taskId is this or less.
-  """
-  taskIdLTE: ID
-  """
-  taskId contains this.
-  """
-  taskIdContains: ID
-  """
-  taskId begins with this.
-  """
-  taskIdHasPrefix: ID
-  """
-  taskId ends with this.
-  """
-  taskIdHasSuffix: ID
-  """
-  taskId is this, whatever the case.
-  """
-  taskIdEqualFold: ID
-  """
-  taskId contains this, whatever the case.
-  """
-  taskIdContainsFold: ID
   """
   scheduledAt is this.
   """
@@ -8979,30 +7755,6 @@ input TaskWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -9050,42 +7802,6 @@ input TaskWhereInput {
   serverId is none of these.
   """
   serverIdNotIn: [ID!]
-  """
-  serverId is more than this.
-  """
-  serverIdGT: ID
-  """
-  serverId is this or more.
-  """
-  serverIdGTE: ID
-  """
-  serverId is less than this.
-  """
-  serverIdLT: ID
-  """
-  serverId is this or less.
-  """
-  serverIdLTE: ID
-  """
-  serverId contains this.
-  """
-  serverIdContains: ID
-  """
-  serverId begins with this.
-  """
-  serverIdHasPrefix: ID
-  """
-  serverId ends with this.
-  """
-  serverIdHasSuffix: ID
-  """
-  serverId is this, whatever the case.
-  """
-  serverIdEqualFold: ID
-  """
-  serverId contains this, whatever the case.
-  """
-  serverIdContainsFold: ID
   """
   name is this.
   """
@@ -9422,30 +8138,6 @@ input TemplateWhereInput {
   id is none of these.
   """
   idNotIn: [ID!]
-  """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
   """
   createdAt is this.
   """
@@ -9790,30 +8482,6 @@ input TransferWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -9862,42 +8530,6 @@ input TransferWhereInput {
   """
   serverIdNotIn: [ID!]
   """
-  serverId is more than this.
-  """
-  serverIdGT: ID
-  """
-  serverId is this or more.
-  """
-  serverIdGTE: ID
-  """
-  serverId is less than this.
-  """
-  serverIdLT: ID
-  """
-  serverId is this or less.
-  """
-  serverIdLTE: ID
-  """
-  serverId contains this.
-  """
-  serverIdContains: ID
-  """
-  serverId begins with this.
-  """
-  serverIdHasPrefix: ID
-  """
-  serverId ends with this.
-  """
-  serverIdHasSuffix: ID
-  """
-  serverId is this, whatever the case.
-  """
-  serverIdEqualFold: ID
-  """
-  serverId contains this, whatever the case.
-  """
-  serverIdContainsFold: ID
-  """
   sourceNodeId is this.
   """
   sourceNodeId: ID
@@ -9914,34 +8546,6 @@ input TransferWhereInput {
   """
   sourceNodeIdNotIn: [ID!]
   """
-  sourceNodeId is more than this.
-  """
-  sourceNodeIdGT: ID
-  """
-  sourceNodeId is this or more.
-  """
-  sourceNodeIdGTE: ID
-  """
-  sourceNodeId is less than this.
-  """
-  sourceNodeIdLT: ID
-  """
-  sourceNodeId is this or less.
-  """
-  sourceNodeIdLTE: ID
-  """
-  sourceNodeId contains this.
-  """
-  sourceNodeIdContains: ID
-  """
-  sourceNodeId begins with this.
-  """
-  sourceNodeIdHasPrefix: ID
-  """
-  sourceNodeId ends with this.
-  """
-  sourceNodeIdHasSuffix: ID
-  """
   sourceNodeId is not set.
   """
   sourceNodeIdIsNil: Boolean
@@ -9949,14 +8553,6 @@ input TransferWhereInput {
   sourceNodeId is set.
   """
   sourceNodeIdNotNil: Boolean
-  """
-  sourceNodeId is this, whatever the case.
-  """
-  sourceNodeIdEqualFold: ID
-  """
-  sourceNodeId contains this, whatever the case.
-  """
-  sourceNodeIdContainsFold: ID
   """
   targetNodeId is this.
   """
@@ -9974,34 +8570,6 @@ input TransferWhereInput {
   """
   targetNodeIdNotIn: [ID!]
   """
-  targetNodeId is more than this.
-  """
-  targetNodeIdGT: ID
-  """
-  targetNodeId is this or more.
-  """
-  targetNodeIdGTE: ID
-  """
-  targetNodeId is less than this.
-  """
-  targetNodeIdLT: ID
-  """
-  targetNodeId is this or less.
-  """
-  targetNodeIdLTE: ID
-  """
-  targetNodeId contains this.
-  """
-  targetNodeIdContains: ID
-  """
-  targetNodeId begins with this.
-  """
-  targetNodeIdHasPrefix: ID
-  """
-  targetNodeId ends with this.
-  """
-  targetNodeIdHasSuffix: ID
-  """
   targetNodeId is not set.
   """
   targetNodeIdIsNil: Boolean
@@ -10009,14 +8577,6 @@ input TransferWhereInput {
   targetNodeId is set.
   """
   targetNodeIdNotNil: Boolean
-  """
-  targetNodeId is this, whatever the case.
-  """
-  targetNodeIdEqualFold: ID
-  """
-  targetNodeId contains this, whatever the case.
-  """
-  targetNodeIdContainsFold: ID
   """
   state is this.
   """
@@ -10379,30 +8939,6 @@ input UserWhereInput {
   id is none of these.
   """
   idNotIn: [ID!]
-  """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
   """
   createdAt is this.
   """
@@ -10782,30 +9318,6 @@ input WebhookDeliveryWhereInput {
   """
   idNotIn: [ID!]
   """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
-  """
   createdAt is this.
   """
   createdAt: Time
@@ -10853,42 +9365,6 @@ input WebhookDeliveryWhereInput {
   webhookId is none of these.
   """
   webhookIdNotIn: [ID!]
-  """
-  webhookId is more than this.
-  """
-  webhookIdGT: ID
-  """
-  webhookId is this or more.
-  """
-  webhookIdGTE: ID
-  """
-  webhookId is less than this.
-  """
-  webhookIdLT: ID
-  """
-  webhookId is this or less.
-  """
-  webhookIdLTE: ID
-  """
-  webhookId contains this.
-  """
-  webhookIdContains: ID
-  """
-  webhookId begins with this.
-  """
-  webhookIdHasPrefix: ID
-  """
-  webhookId ends with this.
-  """
-  webhookIdHasSuffix: ID
-  """
-  webhookId is this, whatever the case.
-  """
-  webhookIdEqualFold: ID
-  """
-  webhookId contains this, whatever the case.
-  """
-  webhookIdContainsFold: ID
   """
   event is this.
   """
@@ -11046,30 +9522,6 @@ input WebhookWhereInput {
   id is none of these.
   """
   idNotIn: [ID!]
-  """
-  id is more than this.
-  """
-  idGT: ID
-  """
-  id is this or more.
-  """
-  idGTE: ID
-  """
-  id is less than this.
-  """
-  idLT: ID
-  """
-  id is this or less.
-  """
-  idLTE: ID
-  """
-  id is this, whatever the case.
-  """
-  idEqualFold: ID
-  """
-  id contains this, whatever the case.
-  """
-  idContainsFold: ID
   """
   createdAt is this.
   """
@@ -11620,7 +10072,7 @@ type ServerStats {
 }
 
 extend type Server {
-  "Environment of the program, in the template's order."
+  "Environment of the program, in the template's order. Values of secret variables are masked, and variables that users may not view are left out for those who may not change nodes."
   environment: [EnvironmentVariable!]!
   "What the server uses now; null when it does not run or its node is offline."
   stats: ServerStats

@@ -1,0 +1,158 @@
+package holder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/catalyst-panel/catalyst/agent/durable"
+	"github.com/catalyst-panel/catalyst/agent/output"
+)
+
+// smallDisk mounts a disk of a few blocks.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size)
+	switch {
+	case err != nil && os.Getenv("CATALYST_TEST_REQUIRE") == "all":
+		t.Fatalf("required for this run: a small disk: %v", err)
+	case err != nil:
+		t.Skipf("a small disk cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fill writes until the disk is full, and returns how to make room again.
+func fill(t *testing.T, dir string) (free func()) {
+	t.Helper()
+	path := filepath.Join(dir, "ballast")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestEndOnAFullDisk stores how a program ended where nothing else can be written any more.
+func TestEndOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t, "256k")
+	if err := durable.Reserve(filepath.Join(dir, ExitFile), exitRoom); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, dir)
+	long := Exit{Run: 7, Code: 3, Unwritten: 9}
+	for range 50 {
+		long.LastLines = append(long.LastLines, strings.Repeat("x", 1000))
+	}
+	if err := StoreExit(dir, long); err != nil {
+		t.Fatal(err)
+	}
+	var got Exit
+	if err := ReadFile(filepath.Join(dir, ExitFile), &got); err != nil || got.Run != 7 || got.Code != 3 || got.Unwritten != 9 {
+		t.Errorf("read %+v, %v", got, err)
+	}
+}
+
+// TestLinesOnAFullDisk counts what could not be written, says so when it can, and gives no number twice.
+func TestLinesOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t, "512k")
+	log, err := output.OpenWriter(filepath.Join(dir, "console"), output.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := output.Limits{BurstLines: 1 << 30, BurstBytes: 1 << 40, LinesPerSecond: 1 << 30, BytesPerSecond: 1 << 40}
+	r, err := newRecorder(log, Spec{Limits: limits}, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var splitter output.Splitter
+	const total = 2000
+	free := fill(t, dir)
+	for i := range total {
+		r.output(output.Stdout, &splitter, fmt.Appendf(nil, "line %d %s\n", i, strings.Repeat("x", 500)), time.Now())
+	}
+	if r.unwritten == 0 || r.log.Unwritten() == 0 {
+		t.Fatalf("%d lines unwritten, %d buffered", r.unwritten, r.log.Unwritten())
+	}
+	lost := r.unwritten
+	free()
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() { defer close(done); r.retry(stop) }()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for left := uint64(1); left > 0; <-tick.C { // the program says nothing more
+		r.mu.Lock()
+		left = r.unwritten + r.log.Unwritten()
+		r.mu.Unlock()
+	}
+	close(stop)
+	<-done
+	if _, unwritten, err := r.finish(); unwritten != 0 || err != nil {
+		t.Errorf("at the end %d are unwritten, %v", unwritten, err)
+	}
+	reader, err := output.OpenReader(filepath.Join(dir, "console"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	lines, missing, err := reader.ReadAfter(0, total*2, 1<<30)
+	if err != nil || missing != 0 {
+		t.Fatalf("%d are missing, %v", missing, err)
+	}
+	want := fmt.Sprintf("%d lines dropped: the node could not write them to its disk.", lost)
+	if last := lines[len(lines)-1]; last.Text != want || uint64(len(lines)-1)+lost != total {
+		t.Errorf("%d lines, the last one is %q, want %q", len(lines), last.Text, want)
+	}
+}
+
+// TestLateInput does not write a line that nobody waits for any more.
+func TestLateInput(t *testing.T) {
+	t.Parallel()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close()
+	s := &stdin{file: write, queue: make(chan input, 2)}
+	answers := make(chan error, 1)
+	s.offer("too late", time.Nanosecond, func(_ uint64, err error) { answers <- err })
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() { defer close(done); s.run(stop) }()
+	if err := <-answers; !errors.Is(err, errStdinFull) {
+		t.Errorf("answered with %v", err)
+	}
+	close(stop)
+	<-done
+}
+
+// TestExhausted tells what passes from what does not.
+func TestExhausted(t *testing.T) {
+	t.Parallel()
+	if !exhausted(fmt.Errorf("accept: %w", syscall.EMFILE)) || exhausted(fmt.Errorf("accept: %w", os.ErrClosed)) || exhausted(nil) {
+		t.Error("a lack of descriptors passes, the end of the listener does not")
+	}
+}
