@@ -20,6 +20,12 @@ var introspectionSizes = map[string]int{
 	"types": 400, "directives": 8, "fields": 12, "args": 3, "inputFields": 30, "enumValues": 8, "possibleTypes": 4,
 }
 
+// weights are what fields cost apart from what is in them, where that is more than one: those that read much to answer
+// little.
+var weights = map[string]int{
+	"metrics": 50, "stats": 2, "executeCommand": 20,
+}
+
 // CostOf returns what an operation may cost at most: each object costs 1, values inside of it nothing, and everything in
 // a list is counted for each element that the list can have. It takes the default page for connections that ask for no
 // number of results.
@@ -109,7 +115,7 @@ func (c *costs) field(f *ast.Field) int {
 	case f.Name == "edges", f.Name == "pageInfo":
 		return below
 	}
-	return min(c.elements(f)*(1+below), ceiling)
+	return min(c.elements(f)*(max(1, weights[f.Name])+below), ceiling)
 }
 
 // page returns how many results a connection can have.

@@ -149,10 +149,12 @@ func (p *panel) makeServices(ctx context.Context) error {
 	p.nodes = nodes.New(nodes.Config{Client: client, Bus: p.bus, Logger: p.log, PublicURL: p.config.PublicURL, Recheck: p.link.Recheck})
 	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Logger: p.log})
 	p.templates = templates.New(templates.Config{Client: client, Logger: p.log})
-	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{Client: client, Link: p.link, Gate: keeper, Logger: p.log})
+	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{
+		Client: client, Link: p.link, Gate: keeper, Logger: p.log, Dialect: p.store.Dialect,
+	})
 	p.onClose(func(ctx context.Context) error { return within(ctx, "samples", p.metrics.Close) })
 	nodePort.nodes, desiredPort.servers = p.nodes, p.servers
-	reportPort.nodes, reportPort.servers = p.nodes, p.servers
+	reportPort.nodes, reportPort.servers, reportPort.metrics = p.nodes, p.servers, p.metrics
 	return nil
 }
 
@@ -205,6 +207,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	p.stop = stop
 	p.background.Go(func() { p.nodes.Sweep(run) })
 	p.background.Go(func() { p.console.Sweep(run) })
+	p.background.Go(func() { p.metrics.Condense(run) })
 	p.background.Go(func() { p.accounts.Run(run) })
 	p.onClose(func(ctx context.Context) error {
 		p.stop()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/internal/agentlink"
+	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 )
@@ -92,6 +93,7 @@ func (p *desiredPort) Pending(ctx context.Context, nodeID string) ([]string, err
 type reportPort struct {
 	nodes   *nodes.Service
 	servers *servers.Service
+	metrics *metrics.Service
 }
 
 var _ agentlink.Reports = (*reportPort)(nil)
@@ -130,7 +132,11 @@ func (p *reportPort) event(ctx context.Context, nodeID string, e *protocol.Event
 	case *protocol.EventsResponse_ServerState:
 		return p.servers.Observed(ctx, nodeID, []*protocol.Observed{what.ServerState})
 	case *protocol.EventsResponse_Usage:
-		return p.nodes.StoreUsage(ctx, nodeID, protocol.Time(e.GetAtUs()), what.Usage.GetNode())
+		at := protocol.Time(e.GetAtUs())
+		if err := p.metrics.Store(ctx, nodeID, at, what.Usage); err != nil {
+			return err
+		}
+		return p.nodes.StoreUsage(ctx, nodeID, at, what.Usage.GetNode())
 	}
 	return nil
 }

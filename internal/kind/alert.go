@@ -138,6 +138,8 @@ const (
 	MetricsResolutionRaw    MetricsResolution = "RAW"
 	MetricsResolutionHourly MetricsResolution = "HOURLY"
 	MetricsResolutionDaily  MetricsResolution = "DAILY"
+	// MetricsResolutionAuto is never stored: it asks for the one that fits.
+	MetricsResolutionAuto MetricsResolution = "AUTO"
 )
 
 // Values lists every MetricsResolution for the database's and the API's enum.
@@ -149,4 +151,6 @@ func (MetricsResolution) Values() []string {
 func (v MetricsResolution) MarshalGQL(w io.Writer) { marshal(w, v) }
 
 // UnmarshalGQL reads a GraphQL enum value; unknown ones are refused.
-func (v *MetricsResolution) UnmarshalGQL(in any) error { return unmarshal(v, in, v.Values()) }
+func (v *MetricsResolution) UnmarshalGQL(in any) error {
+	return unmarshal(v, in, append(v.Values(), string(MetricsResolutionAuto)))
+}

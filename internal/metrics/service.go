@@ -38,6 +38,10 @@ type Config struct {
 	Link   Link
 	Gate   Gate
 	Logger *slog.Logger
+	// Dialect is the SQL dialect of the database, in ent's terms.
+	Dialect string
+	// Retention says how long points are kept.
+	Retention Retention
 }
 
 // Service owns samples.

@@ -26,6 +26,7 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type HostNodeResolver interface {
+	Metrics(ctx context.Context, obj *ent.Node, from *time.Time, to *time.Time, resolution *kind.MetricsResolution, maxPoints *int) ([]metrics.Point, error)
 	System(ctx context.Context, obj *ent.Node) (*model.NodeSystem, error)
 	Usage(ctx context.Context, obj *ent.Node) (*metrics.NodeUsage, error)
 	Allocated(ctx context.Context, obj *ent.Node) (*nodes.Allocated, error)
@@ -87,6 +88,7 @@ type QueryResolver interface {
 }
 type ServerResolver interface {
 	Logs(ctx context.Context, obj *ent.Server, after *string, first *int, before *string, last *int, streams []kind.Stream, since *time.Time, until *time.Time, contains *string) (*model.ConsoleLineConnection, error)
+	Metrics(ctx context.Context, obj *ent.Server, from *time.Time, to *time.Time, resolution *kind.MetricsResolution, maxPoints *int) ([]metrics.Point, error)
 	Environment(ctx context.Context, obj *ent.Server) ([]kind.EnvVar, error)
 	Stats(ctx context.Context, obj *ent.Server) (*metrics.Stats, error)
 }
@@ -254,6 +256,44 @@ func field_HostNode_allocations_args(ctx context.Context, ec *executionContext, 
 		return nil, err
 	}
 	args["where"] = arg5
+	return args, nil
+}
+
+func field_HostNode_metrics_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "resolution",
+		func(ctx context.Context, v any) (*kind.MetricsResolution, error) {
+			return unmarshalOMetricsResolution2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐMetricsResolution(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["resolution"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "maxPoints",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["maxPoints"] = arg3
 	return args, nil
 }
 
@@ -2430,6 +2470,44 @@ func field_Server_logs_args(ctx context.Context, ec *executionContext, rawArgs m
 		return nil, err
 	}
 	args["contains"] = arg7
+	return args, nil
+}
+
+func field_Server_metrics_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "resolution",
+		func(ctx context.Context, v any) (*kind.MetricsResolution, error) {
+			return unmarshalOMetricsResolution2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐMetricsResolution(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["resolution"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "maxPoints",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["maxPoints"] = arg3
 	return args, nil
 }
 
@@ -6974,6 +7052,50 @@ func fieldContext_HostNode_allocations(ctx context.Context, ec *executionContext
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_HostNode_allocations_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _HostNode_metrics(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Node) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HostNode_metrics(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.HostNode().Metrics(ctx, obj, fc.Args["from"].(*time.Time), fc.Args["to"].(*time.Time), fc.Args["resolution"].(*kind.MetricsResolution), fc.Args["maxPoints"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []metrics.Point) graphql.Marshaler {
+			return marshalNMetricsPoint2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋmetricsᚐPointᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HostNode_metrics(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HostNode",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MetricsPoint(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_HostNode_metrics_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -11806,6 +11928,50 @@ func fieldContext_Server_logs(ctx context.Context, ec *executionContext, field g
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Server_logs_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Server_metrics(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Server_metrics(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Server().Metrics(ctx, obj, fc.Args["from"].(*time.Time), fc.Args["to"].(*time.Time), fc.Args["resolution"].(*kind.MetricsResolution), fc.Args["maxPoints"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []metrics.Point) graphql.Marshaler {
+			return marshalNMetricsPoint2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋmetricsᚐPointᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Server_metrics(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Server",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MetricsPoint(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Server_metrics_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -27377,6 +27543,12 @@ func _HostNode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 				func(ctx context.Context) graphql.Marshaler {
 					return _HostNode_allocations(ctx, ec, field, obj)
 				})
+		case "metrics":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _HostNode_metrics(ctx, ec, field, obj)
+				})
 		case "system":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -28576,6 +28748,12 @@ func _Server(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Server_logs(ctx, ec, field, obj)
+				})
+		case "metrics":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Server_metrics(ctx, ec, field, obj)
 				})
 		case "environment":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

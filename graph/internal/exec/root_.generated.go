@@ -9700,6 +9700,76 @@ extend type Mutation {
   ): DeleteLocationPayload!
 }
 `, BuiltIn: false},
+	{Name: "../../../schema/metrics.graphql", Input: `"How coarse stored metrics are."
+enum MetricsResolution {
+  "A point every 30 seconds, kept for two days."
+  RAW
+  "A point an hour, kept for a month."
+  HOURLY
+  "A point a day, kept for two years."
+  DAILY
+  "The one that fits the time and the number of points."
+  AUTO
+}
+
+"What was measured."
+type MetricsValues {
+  "Use of the processor in percent of one core."
+  cpuPercent: Float!
+  "Memory in use."
+  memoryBytes: Bytes!
+  "Bytes received since the start, of the program or of the machine."
+  networkRxBytes: Bytes!
+  "Bytes sent since the start, of the program or of the machine."
+  networkTxBytes: Bytes!
+  "Disk space in use."
+  diskBytes: Bytes!
+  "Number of processes."
+  processes: Int!
+}
+
+"What was measured in a stretch of time."
+type MetricsPoint {
+  "When the stretch begins."
+  at: Time!
+  "How long it is."
+  length: Duration!
+  "How many samples there are of it."
+  samples: Int!
+  "The average of its samples."
+  average: MetricsValues!
+  "The highest of its samples, each value by itself."
+  maximum: MetricsValues!
+}
+
+extend type Server {
+  "What the server used over a time. Times in which it did not run have no points. Needs server.read there."
+  metrics(
+    "Since when; 24 hours before the end when absent."
+    from: Time
+    "Until when; now when absent."
+    to: Time
+    "How coarse the points are."
+    resolution: MetricsResolution = AUTO
+    "How many points there may be, 1 to 2000."
+    maxPoints: Int = 300
+  ): [MetricsPoint!]!
+}
+
+extend type HostNode {
+  "What the node used over a time. Times in which it was away have no points. Needs node.read."
+  metrics(
+    "Since when; 24 hours before the end when absent."
+    from: Time
+    "Until when; now when absent."
+    to: Time
+    "How coarse the points are."
+    resolution: MetricsResolution = AUTO
+    "How many points there may be, 1 to 2000."
+    maxPoints: Int = 300
+  ): [MetricsPoint!]!
+}
+`, BuiltIn: false},
 	{Name: "../../../schema/node.graphql", Input: `"What a node's agent says about its machine."
 type NodeSystem {
   "Operating system, such as linux."
@@ -11753,6 +11823,8 @@ func childFields_HostNode(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_HostNode_servers(ctx, ec, field)
 	case "allocations":
 		return fieldContext_HostNode_allocations(ctx, ec, field)
+	case "metrics":
+		return fieldContext_HostNode_metrics(ctx, ec, field)
 	case "system":
 		return fieldContext_HostNode_system(ctx, ec, field)
 	case "usage":
@@ -11913,6 +11985,40 @@ func childFields_LogoutPayload(ctx context.Context, ec *executionContext, field 
 		return fieldContext_LogoutPayload_ok(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LogoutPayload", field.Name)
+}
+
+func childFields_MetricsPoint(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return fieldContext_MetricsPoint_at(ctx, ec, field)
+	case "length":
+		return fieldContext_MetricsPoint_length(ctx, ec, field)
+	case "samples":
+		return fieldContext_MetricsPoint_samples(ctx, ec, field)
+	case "average":
+		return fieldContext_MetricsPoint_average(ctx, ec, field)
+	case "maximum":
+		return fieldContext_MetricsPoint_maximum(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MetricsPoint", field.Name)
+}
+
+func childFields_MetricsValues(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cpuPercent":
+		return fieldContext_MetricsValues_cpuPercent(ctx, ec, field)
+	case "memoryBytes":
+		return fieldContext_MetricsValues_memoryBytes(ctx, ec, field)
+	case "networkRxBytes":
+		return fieldContext_MetricsValues_networkRxBytes(ctx, ec, field)
+	case "networkTxBytes":
+		return fieldContext_MetricsValues_networkTxBytes(ctx, ec, field)
+	case "diskBytes":
+		return fieldContext_MetricsValues_diskBytes(ctx, ec, field)
+	case "processes":
+		return fieldContext_MetricsValues_processes(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MetricsValues", field.Name)
 }
 
 func childFields_NodeAllocated(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12225,6 +12331,8 @@ func childFields_Server(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Server_alerts(ctx, ec, field)
 	case "logs":
 		return fieldContext_Server_logs(ctx, ec, field)
+	case "metrics":
+		return fieldContext_Server_metrics(ctx, ec, field)
 	case "environment":
 		return fieldContext_Server_environment(ctx, ec, field)
 	case "stats":
