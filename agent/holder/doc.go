@@ -23,6 +23,6 @@
 // sends Requests; each is answered by a Push with its ID. In between, the holder pushes "written up to" and "ready".
 // The end of the program is the end of the connection and of the lock: exit.json then says the rest.
 //
-// Only package agent/runtime/process may start one. The package imports as little as possible, since each running
+// Only package attach, for a runtime, may start one. The package imports as little as possible, since each running
 // server pays for it.
 package holder

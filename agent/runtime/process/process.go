@@ -1,9 +1,7 @@
 package process
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,8 +12,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/holder"
+	"github.com/catalyst-panel/catalyst/agent/holder/attach"
 	"github.com/catalyst-panel/catalyst/agent/procfs"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 )
@@ -23,8 +21,8 @@ import (
 // Name is the runtime's name in configuration.
 const Name = "process"
 
-// startTimeout bounds a holder's own start; starting a program takes milliseconds.
-const startTimeout = 15 * time.Second
+// retryInterval is how often a holder that does not answer is tried again.
+const retryInterval = 20 * time.Millisecond
 
 // Config is what the runtime needs.
 type Config struct {
@@ -66,46 +64,43 @@ func (r *Runtime) Close() error { return nil }
 
 // Start starts a holder, which starts the program.
 func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) (runtime.Instance, error) {
-	run := runDir(spec.Dir)
-	for _, dir := range []string{run, filesDir(spec.Dir)} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("make server directory: %w", err)
-		}
+	run := attach.RunDir(spec.Dir)
+	if err := attach.Prepare(spec.Dir); err != nil {
+		return nil, err
 	}
-	lock, err := awaitRun(ctx, run)
+	lock, err := attach.AwaitLock(ctx, run)
 	if err != nil {
 		return nil, err
 	}
-	var old holder.Spec
-	if err := holder.ReadFile(filepath.Join(run, holder.SpecFile), &old); err == nil {
+	if old, err := attach.ReadSpec(run); err == nil {
 		killMarked(old.Mark)
 	}
 	if err := r.prepare(spec, run); err != nil {
-		return nil, errors.Join(err, forget(run), unlock(lock))
+		return nil, errors.Join(err, attach.Forget(run), attach.Unlock(lock))
 	}
-	pid, err := r.spawn(ctx, run, lock)
+	pid, err := attach.Spawn(ctx, r.executable, run, lock)
 	if err != nil {
-		return nil, errors.Join(err, forget(run), unlock(lock))
+		return nil, errors.Join(err, attach.Forget(run), attach.Unlock(lock))
 	}
 	// The holder has the lock too, and keeps it.
 	if err := lock.Close(); err != nil {
 		r.log.WarnContext(ctx, "holder lock not closed", slog.String("server_id", spec.ServerID), slog.Any("error", err))
 	}
-	conn, hello, err := dial(run)
+	conn, err := attach.Dial(run)
 	if err != nil {
 		// The program may have ended already, which is no failure to start.
 		found, err := r.adoptUntil(ctx, spec.Dir, fmt.Errorf("attach to holder %d: %w", pid, err))
-		if ended, ok := found.(*instance); ok && ended.hello.HolderPID == 0 {
-			reap(pid) // it did not live to say its number
+		if ended, ok := found.(*instance); ok && ended.Hello().HolderPID == 0 {
+			attach.Reap(pid) // it did not live to say its number
 		}
 		return found, err
 	}
-	return newInstance(r, spec.Dir, conn, hello), nil
+	return r.running(ctx, spec.Dir, conn), nil
 }
 
 // prepare writes what the holder reads.
 func (r *Runtime) prepare(spec runtime.Spec, run string) error {
-	if err := forget(run); err != nil {
+	if err := attach.Forget(run); err != nil {
 		return err
 	}
 	own := filepath.Join(run, "bin", "catalyst")
@@ -125,60 +120,9 @@ func (r *Runtime) prepare(spec runtime.Spec, run string) error {
 	return holder.WriteFile(filepath.Join(run, holder.SpecFile), toRun)
 }
 
-// spawn starts the holder and waits until the program runs. After an error neither of them does.
-func (r *Runtime) spawn(ctx context.Context, run string, lock *os.File) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return 0, fmt.Errorf("open null device: %w", err)
-	}
-	defer null.Close()
-	logFile, err := os.OpenFile(filepath.Join(run, holder.LogFile), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return 0, fmt.Errorf("open holder log: %w", err)
-	}
-	defer logFile.Close()
-	status, theirs, err := os.Pipe()
-	if err != nil {
-		return 0, fmt.Errorf("make status pipe: %w", err)
-	}
-	defer status.Close()
-	p, err := os.StartProcess(r.executable, []string{r.executable, holder.Command, run}, &os.ProcAttr{
-		Dir:   "/",
-		Env:   []string{"PATH=" + searchPath, "GOMAXPROCS=1", "GOGC=25"},
-		Files: []*os.File{null, null, logFile, lock, theirs},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
-	err = errors.Join(err, theirs.Close())
-	if err != nil {
-		return 0, fmt.Errorf("start holder: %w", err)
-	}
-	pid := p.Pid
-	stop := context.AfterFunc(ctx, func() { _ = status.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	var started holder.Started
-	err = json.NewDecoder(status).Decode(&started)
-	if err == nil && started.Error == "" {
-		// From here on it may outlive this process: it is waited for by number, when its end is seen.
-		return pid, p.Release()
-	}
-	_ = p.Kill()
-	_, _ = p.Wait()
-	switch {
-	case started.Error != "":
-		return 0, errors.New(started.Error)
-	case ctx.Err() != nil:
-		return 0, fmt.Errorf("start holder: %w", context.Cause(ctx))
-	}
-	said := make([]byte, 1000)
-	n, _ := logFile.ReadAt(said, 0)
-	return 0, fmt.Errorf("the holder ended at once: %w: %s", err, bytes.TrimSpace(said[:n]))
-}
-
 // Adopt finds the last instance again.
 func (r *Runtime) Adopt(ctx context.Context, dir runtime.Dir) (runtime.Instance, error) {
-	if _, err := os.Stat(filepath.Join(runDir(dir), holder.LockFile)); errors.Is(err, fs.ErrNotExist) {
+	if !attach.Used(dir) {
 		return nil, nil //nolint:nilnil // the interface's answer for "there is none"
 	}
 	return r.adoptUntil(ctx, dir, nil)
@@ -187,24 +131,21 @@ func (r *Runtime) Adopt(ctx context.Context, dir runtime.Dir) (runtime.Instance,
 // adoptUntil attaches to the holder, or to what it left. A holder that is between the two is given some time. none is
 // the error to return when there is no instance.
 func (r *Runtime) adoptUntil(ctx context.Context, dir runtime.Dir, none error) (runtime.Instance, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(ctx, attach.StartTimeout)
 	defer cancel()
 	retry := time.NewTicker(retryInterval)
 	defer retry.Stop()
-	run := runDir(dir)
 	for {
-		exit, err := conclude(run)
+		conn, exit, err := find(attach.RunDir(dir))
 		switch {
-		case err == nil && exit != nil:
-			return endedInstance(r, dir, *exit), nil
+		case conn != nil:
+			return r.running(ctx, dir, conn), nil
+		case exit != nil:
+			return &instance{Instance: attach.Ended(dir, *exit), runtime: r, dir: dir}, nil
 		case err == nil:
 			return nil, none
-		case !errors.Is(err, runtime.ErrAlreadyRunning):
+		case !errors.Is(err, errNoAnswer):
 			return nil, err
-		}
-		conn, hello, err := dial(run)
-		if err == nil {
-			return newInstance(r, dir, conn, hello), nil
 		}
 		select {
 		case <-ctx.Done():
@@ -214,33 +155,52 @@ func (r *Runtime) adoptUntil(ctx context.Context, dir runtime.Dir, none error) (
 	}
 }
 
+// running is the instance of a program that runs.
+func (r *Runtime) running(ctx context.Context, dir runtime.Dir, conn *attach.Conn) *instance {
+	resume := func(context.Context) (*attach.Conn, *holder.Exit, error) { return find(attach.RunDir(dir)) }
+	return &instance{Instance: attach.New(ctx, dir, conn, resume), runtime: r, dir: dir}
+}
+
+// errNoAnswer says that there is a holder which does not answer, now.
+var errNoAnswer = errors.New("the holder does not answer")
+
+// find attaches to the holder, or finds out how the last instance ended; both are nil when there is none.
+func find(run string) (*attach.Conn, *holder.Exit, error) {
+	exit, err := conclude(run)
+	if !errors.Is(err, runtime.ErrAlreadyRunning) {
+		return nil, exit, err
+	}
+	conn, err := attach.Dial(run)
+	if err != nil {
+		return nil, nil, errors.Join(errNoAnswer, err)
+	}
+	return conn, nil, nil
+}
+
 // conclude finds out how the last instance ended: nil when there is none, ErrAlreadyRunning while its holder lives. When
 // the holder was killed, it ends what is left of the program, and keeps that for later.
 func conclude(run string) (*holder.Exit, error) {
-	lock, err := lockRun(run)
+	lock, err := attach.Lock(run)
 	if err != nil {
 		return nil, err
 	}
-	var (
-		exit holder.Exit
-		spec holder.Spec
-	)
-	err = holder.ReadFile(filepath.Join(run, holder.ExitFile), &exit)
+	exit, err := attach.ReadExit(run)
 	if err == nil {
-		return &exit, unlock(lock)
+		return &exit, attach.Unlock(lock)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Join(err, unlock(lock))
+		return nil, errors.Join(err, attach.Unlock(lock))
 	}
-	if err := holder.ReadFile(filepath.Join(run, holder.SpecFile), &spec); err != nil {
+	spec, err := attach.ReadSpec(run)
+	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
-		return nil, errors.Join(err, unlock(lock))
+		return nil, errors.Join(err, attach.Unlock(lock))
 	}
 	killMarked(spec.Mark)
 	exit = holder.Exit{Run: spec.Run, Code: -1, At: time.Now(), Lost: true}
-	err = errors.Join(holder.StoreExit(run, exit), unlock(lock))
+	err = errors.Join(holder.StoreExit(run, exit), attach.Unlock(lock))
 	return &exit, err
 }
 
@@ -269,72 +229,6 @@ func killMarked(mark string) {
 		<-tick.C
 	}
 }
-
-// forget removes what describes an instance. The lock file stays: a lock on a removed file would lock nothing. The spec
-// goes first, since a spec without an exit stands for a holder that was killed.
-func forget(run string) error {
-	var errs []error
-	for _, name := range []string{holder.SpecFile, holder.ExitFile, holder.ExitFile + durable.Suffix, holder.SocketFile, holder.LogFile} {
-		if err := os.Remove(filepath.Join(run, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("remove %s: %w", name, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// awaitRun takes the lock of a server whose last holder may still be about to end: it reports the program's end before
-// its own. It fails with ErrAlreadyRunning when the lock stays taken.
-func awaitRun(ctx context.Context, run string) (*os.File, error) {
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
-	retry := time.NewTicker(lockAgain)
-	defer retry.Stop()
-	for {
-		lock, err := lockRun(run)
-		if !errors.Is(err, runtime.ErrAlreadyRunning) {
-			return lock, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-retry.C:
-		}
-	}
-}
-
-const (
-	// lockPatience is how long an older holder is waited for, lockAgain how often it looks.
-	lockPatience = 3 * time.Second
-	lockAgain    = 10 * time.Millisecond
-)
-
-// lockRun takes the lock that a holder has as long as it lives.
-func lockRun(run string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(run, holder.LockFile), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open holder lock: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		err = errors.Join(err, f.Close())
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, runtime.ErrAlreadyRunning
-		}
-		return nil, fmt.Errorf("lock holder lock: %w", err)
-	}
-	return f, nil
-}
-
-// unlock gives the lock back, even if a process that is just being started still has the file open.
-func unlock(f *os.File) error {
-	if err := errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close()); err != nil {
-		return fmt.Errorf("unlock holder lock: %w", err)
-	}
-	return nil
-}
-
-func runDir(dir runtime.Dir) string     { return filepath.Join(dir.Path, "run") }
-func filesDir(dir runtime.Dir) string   { return filepath.Join(dir.Path, "files") }
-func consoleDir(dir runtime.Dir) string { return filepath.Join(dir.Path, "console") }
 
 // sampler shares one reading of /proc among all instances that are sampled at about the same time.
 type sampler struct {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/catalyst-panel/catalyst/agent/holder"
+	"github.com/catalyst-panel/catalyst/agent/holder/attach"
 	"github.com/catalyst-panel/catalyst/agent/output"
 	"github.com/catalyst-panel/catalyst/agent/pattern/compile"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
@@ -21,8 +22,8 @@ func holderSpec(spec runtime.Spec, ownBin string) (holder.Spec, error) {
 		Run:          spec.Run,
 		Mark:         rand.Text(),
 		Argv:         server.GetArgv(),
-		Dir:          filesDir(spec.Dir),
-		ConsoleDir:   consoleDir(spec.Dir),
+		Dir:          attach.FilesDir(spec.Dir),
+		ConsoleDir:   attach.ConsoleDir(spec.Dir),
 		ConsoleAfter: server.GetConsole().GetAfter(),
 		Limits: output.Limits{
 			BurstLines:     server.GetConsole().GetBurstLines(),
