@@ -11,7 +11,52 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/alert"
 	"github.com/catalyst-panel/catalyst/ent/alertrule"
+	"github.com/catalyst-panel/catalyst/graph/model"
+	"github.com/catalyst-panel/catalyst/internal/alerts"
 )
+
+func (r *mutationResolver) CreateAlertRule(ctx context.Context, input alerts.CreateRuleInput) (*model.CreateAlertRulePayload, error) {
+	row, err := r.r.Alerts.CreateRule(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CreateAlertRulePayload{AlertRule: row}, nil
+}
+
+func (r *mutationResolver) UpdateAlertRule(ctx context.Context, input alerts.UpdateRuleInput) (*model.UpdateAlertRulePayload, error) {
+	row, err := r.r.Alerts.UpdateRule(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UpdateAlertRulePayload{AlertRule: row}, nil
+}
+
+func (r *mutationResolver) DeleteAlertRule(ctx context.Context, input model.DeleteAlertRuleInput) (*model.DeleteAlertRulePayload, error) {
+	if err := r.r.Alerts.DeleteRule(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	return &model.DeleteAlertRulePayload{DeletedID: input.ID}, nil
+}
+
+func (r *mutationResolver) ResolveAlert(ctx context.Context, input model.ResolveAlertInput) (*model.ResolveAlertPayload, error) {
+	rows, err := r.r.Alerts.Resolve(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ResolveAlertPayload{Alert: rows[0]}, nil
+}
+
+func (r *mutationResolver) ResolveAlerts(ctx context.Context, input model.ResolveAlertsInput) (*model.ResolveAlertsPayload, error) {
+	rows, err := r.r.Alerts.Resolve(ctx, input.Ids...)
+	if err != nil {
+		return nil, err
+	}
+	payload := &model.ResolveAlertsPayload{}
+	for _, row := range rows {
+		payload.Alerts = append(payload.Alerts, *row)
+	}
+	return payload, nil
+}
 
 func (r *queryResolver) Alert(ctx context.Context, id string) (*ent.Alert, error) {
 	q, err := r.r.Client.Alert.Query().Where(alert.ID(id)).CollectFields(ctx, "Alert", "Node")
@@ -21,4 +66,8 @@ func (r *queryResolver) Alert(ctx context.Context, id string) (*ent.Alert, error
 func (r *queryResolver) AlertRule(ctx context.Context, id string) (*ent.AlertRule, error) {
 	q, err := r.r.Client.AlertRule.Query().Where(alertrule.ID(id)).CollectFields(ctx, "AlertRule", "Node")
 	return single(ctx, "alert rule", q, err)
+}
+
+func (r *queryResolver) AlertStats(ctx context.Context) (*alerts.Stats, error) {
+	return r.r.Alerts.Stats(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/internal/exec"
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
+	"github.com/catalyst-panel/catalyst/internal/alerts"
 	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -18,11 +19,14 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/catalyst-panel/catalyst/internal/templates"
+	"github.com/catalyst-panel/catalyst/internal/webhooks"
 )
 
 // Config is what the resolvers call. Every field is needed.
 type Config struct {
 	Client    *ent.Client
+	Alerts    *alerts.Service
+	Webhooks  *webhooks.Service
 	Changes   *changes.Feed
 	Accounts  *accounts.Service
 	Servers   *servers.Service

@@ -11,7 +11,44 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/webhook"
 	"github.com/catalyst-panel/catalyst/ent/webhookdelivery"
+	"github.com/catalyst-panel/catalyst/graph/model"
+	"github.com/catalyst-panel/catalyst/internal/webhooks"
 )
+
+func (r *mutationResolver) CreateWebhook(ctx context.Context, input webhooks.CreateInput) (*webhooks.Created, error) {
+	return r.r.Webhooks.Create(ctx, input)
+}
+
+func (r *mutationResolver) UpdateWebhook(ctx context.Context, input webhooks.UpdateInput) (*model.UpdateWebhookPayload, error) {
+	row, err := r.r.Webhooks.Update(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UpdateWebhookPayload{Webhook: row}, nil
+}
+
+func (r *mutationResolver) DeleteWebhook(ctx context.Context, input model.DeleteWebhookInput) (*model.DeleteWebhookPayload, error) {
+	if err := r.r.Webhooks.Delete(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	return &model.DeleteWebhookPayload{DeletedID: input.ID}, nil
+}
+
+func (r *mutationResolver) TestWebhook(ctx context.Context, input model.TestWebhookInput) (*model.TestWebhookPayload, error) {
+	row, err := r.r.Webhooks.Test(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.TestWebhookPayload{Delivery: row}, nil
+}
+
+func (r *mutationResolver) RedeliverWebhook(ctx context.Context, input model.RedeliverWebhookInput) (*model.RedeliverWebhookPayload, error) {
+	row, err := r.r.Webhooks.Redeliver(ctx, input.DeliveryID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.RedeliverWebhookPayload{Delivery: row}, nil
+}
 
 func (r *queryResolver) Webhook(ctx context.Context, id string) (*ent.Webhook, error) {
 	q, err := r.r.Client.Webhook.Query().Where(webhook.ID(id)).CollectFields(ctx, "Webhook", "Node")

@@ -123,6 +123,12 @@ type ConsoleLineEdge struct {
 	Cursor string `json:"cursor"`
 }
 
+// Answer of createAlertRule.
+type CreateAlertRulePayload struct {
+	// The new rule.
+	AlertRule *ent.AlertRule `json:"alertRule"`
+}
+
 // Answer of createApiKey.
 type CreateAPIKeyPayload struct {
 	// The new key.
@@ -209,6 +215,18 @@ type CreateTemplatePayload struct {
 type CreateUserPayload struct {
 	// The new account.
 	User *ent.User `json:"user"`
+}
+
+// What deleteAlertRule needs.
+type DeleteAlertRuleInput struct {
+	// The rule to delete.
+	ID string `json:"id"`
+}
+
+// Answer of deleteAlertRule.
+type DeleteAlertRulePayload struct {
+	// The rule that was deleted.
+	DeletedID string `json:"deletedId"`
 }
 
 // What deleteAllocations needs.
@@ -319,6 +337,18 @@ type DeleteUserPayload struct {
 	DeletedID string `json:"deletedId"`
 }
 
+// What deleteWebhook needs.
+type DeleteWebhookInput struct {
+	// The webhook to delete.
+	ID string `json:"id"`
+}
+
+// Answer of deleteWebhook.
+type DeleteWebhookPayload struct {
+	// The webhook that was deleted.
+	DeletedID string `json:"deletedId"`
+}
+
 // Answer of grantServerAccess.
 type GrantServerAccessPayload struct {
 	// The access, when the account exists.
@@ -399,6 +429,18 @@ type NodeSystem struct {
 	Disk int64 `json:"disk"`
 }
 
+// What redeliverWebhook needs.
+type RedeliverWebhookInput struct {
+	// The delivery to repeat.
+	DeliveryID string `json:"deliveryId"`
+}
+
+// Answer of redeliverWebhook.
+type RedeliverWebhookPayload struct {
+	// The new delivery, which is being made: look at it again in a moment.
+	Delivery *ent.WebhookDelivery `json:"delivery"`
+}
+
 // What refreshSession needs.
 type RefreshSessionInput struct {
 	// The newest refresh token of the session. An older one ends the session, since somebody else may hold it.
@@ -429,6 +471,30 @@ type ResetPasswordInput struct {
 type ResetPasswordPayload struct {
 	// Whether the new password is set. Sign in with it.
 	Ok bool `json:"ok"`
+}
+
+// What resolveAlert needs.
+type ResolveAlertInput struct {
+	// The alert.
+	ID string `json:"id"`
+}
+
+// Answer of resolveAlert.
+type ResolveAlertPayload struct {
+	// The alert.
+	Alert *ent.Alert `json:"alert"`
+}
+
+// What resolveAlerts needs.
+type ResolveAlertsInput struct {
+	// The alerts, up to 100.
+	Ids []string `json:"ids"`
+}
+
+// Answer of resolveAlerts.
+type ResolveAlertsPayload struct {
+	// The alerts.
+	Alerts []ent.Alert `json:"alerts"`
 }
 
 // What restartServer needs.
@@ -621,6 +687,18 @@ type TemplateChangedEvent struct {
 	Template *ent.Template `json:"template,omitempty"`
 }
 
+// What testWebhook needs.
+type TestWebhookInput struct {
+	// The webhook.
+	ID string `json:"id"`
+}
+
+// Answer of testWebhook.
+type TestWebhookPayload struct {
+	// The delivery of a ping, which is being made: look at it again in a moment.
+	Delivery *ent.WebhookDelivery `json:"delivery"`
+}
+
 // A change of a transfer.
 type TransferChangedEvent struct {
 	// What happened.
@@ -671,6 +749,12 @@ type UnsuspendUserInput struct {
 type UnsuspendUserPayload struct {
 	// The account.
 	User *ent.User `json:"user"`
+}
+
+// Answer of updateAlertRule.
+type UpdateAlertRulePayload struct {
+	// The rule.
+	AlertRule *ent.AlertRule `json:"alertRule"`
 }
 
 // What updateLocation may change. A field that is absent stays as it is.
@@ -819,6 +903,12 @@ type UpdateUserInput struct {
 type UpdateUserPayload struct {
 	// The account.
 	User *ent.User `json:"user"`
+}
+
+// Answer of updateWebhook.
+type UpdateWebhookPayload struct {
+	// The webhook.
+	Webhook *ent.Webhook `json:"webhook"`
 }
 
 // A change of a user.

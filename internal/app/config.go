@@ -42,6 +42,10 @@ type Config struct {
 	Registration string
 	// TokenKeyFile holds the key that signs access tokens, the same for every instance of a panel.
 	TokenKeyFile string
+	// SecretKeyFile holds the key that secrets in the database are encrypted with, the same for every instance of a panel.
+	SecretKeyFile string
+	// EgressAllow are networks that webhooks may reach although they are not public.
+	EgressAllow []string
 	// Runtime is how the node runs servers: auto, containerd or process.
 	Runtime string
 	// PanelURL and EnrolToken are for the first start of an agent.
@@ -95,6 +99,8 @@ func (c *Config) bind(flags *pflag.FlagSet, r role, panel, agent bool) {
 	flags.StringVar(&c.AdminPassword, "admin-password", "", "password of the first administrator; a random one is printed once when empty")
 	flags.StringVar(&c.Registration, "registration", r.registration, "whether anybody may make an account: on or off")
 	flags.StringVar(&c.TokenKeyFile, "token-key-file", "", "key that signs access tokens (default: keys/token.pem in the data directory, made on the first start)")
+	flags.StringVar(&c.SecretKeyFile, "secret-key-file", "", "key that secrets in the database are encrypted with (default: keys/secrets.key in the data directory, made on the first start)")
+	flags.StringSliceVar(&c.EgressAllow, "egress-allow", nil, "networks that webhooks may reach although they are not public")
 	flags.StringVar(&c.RateLimit, "rate-limit", "on", "on, or off on loopback: limits, lockout, cost budgets and connection caps")
 	flags.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed")
 	flags.StringSliceVar(&c.AllowedOrigins, "allowed-origins", nil, "foreign origins whose pages may use the API")
@@ -205,6 +211,9 @@ func (c *Config) complete(flags *pflag.FlagSet) error {
 	if c.TokenKeyFile == "" {
 		c.TokenKeyFile = filepath.Join(dir, "keys", "token.pem")
 	}
+	if c.SecretKeyFile == "" {
+		c.SecretKeyFile = filepath.Join(dir, "keys", "secrets.key")
+	}
 	if flags.Lookup("http-addr") != nil {
 		bad = append(bad, c.completeHTTP()...)
 	}
@@ -230,22 +239,31 @@ func (c *Config) completeHTTP() (bad []error) {
 		bad = append(bad, fmt.Errorf("public-url: %q is not an http or https address", c.PublicURL))
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
-	if _, err := c.proxies(); err != nil {
-		bad = append(bad, err)
+	for _, parse := range []func() ([]netip.Prefix, error){c.proxies, c.egress} {
+		if _, err := parse(); err != nil {
+			bad = append(bad, err)
+		}
 	}
 	return bad
 }
 
 // proxies returns the trusted networks.
 func (c *Config) proxies() ([]netip.Prefix, error) {
-	out := make([]netip.Prefix, 0, len(c.TrustedProxies))
-	for _, text := range c.TrustedProxies {
+	return networks("trusted-proxies", c.TrustedProxies)
+}
+
+// egress returns the networks that may be reached although they are not public.
+func (c *Config) egress() ([]netip.Prefix, error) { return networks("egress-allow", c.EgressAllow) }
+
+func networks(setting string, list []string) ([]netip.Prefix, error) {
+	out := make([]netip.Prefix, 0, len(list))
+	for _, text := range list {
 		prefix, err := netip.ParsePrefix(text)
 		if addr, aerr := netip.ParseAddr(text); err != nil && aerr == nil {
 			prefix, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil {
-			return nil, fmt.Errorf("trusted-proxies: %q is neither an address nor a network", text)
+			return nil, fmt.Errorf("%s: %q is neither an address nor a network", setting, text)
 		}
 		out = append(out, prefix)
 	}
@@ -259,7 +277,9 @@ func loopback(host string) bool {
 
 // makeDataDir makes the data directory and that of the keys, for nobody else to read.
 func (c *Config) makeDataDir() error {
-	if err := errors.Join(os.MkdirAll(c.DataDir, 0o700), os.MkdirAll(filepath.Dir(c.TokenKeyFile), 0o700)); err != nil {
+	err := errors.Join(os.MkdirAll(c.DataDir, 0o700), os.MkdirAll(filepath.Dir(c.TokenKeyFile), 0o700),
+		os.MkdirAll(filepath.Dir(c.SecretKeyFile), 0o700))
+	if err != nil {
 		if _, ok := errors.AsType[*fs.PathError](err); ok {
 			return fault.New(fault.BadUserInput, "The data directory %s cannot be made: choose another with --data-dir.", c.DataDir).Wrap(err)
 		}

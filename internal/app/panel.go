@@ -21,25 +21,33 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
 	"github.com/catalyst-panel/catalyst/internal/agentlink"
+	"github.com/catalyst-panel/catalyst/internal/alerts"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/console"
+	"github.com/catalyst-panel/catalyst/internal/egress"
+	"github.com/catalyst-panel/catalyst/internal/events"
 	"github.com/catalyst-panel/catalyst/internal/gate"
 	"github.com/catalyst-panel/catalyst/internal/httpd"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/ratelimit"
 	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/seal"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/catalyst-panel/catalyst/internal/store"
 	"github.com/catalyst-panel/catalyst/internal/templates"
 	"github.com/catalyst-panel/catalyst/internal/token"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
+	"github.com/catalyst-panel/catalyst/internal/webhooks"
 )
 
 // credentialChecks is how many credentials may be tried for one account from one address in a minute, addressChecks for
 // all accounts from one address.
 const credentialChecks, addressChecks = 10, 30
+
+// webhookTimeout is how long a webhook may take to answer.
+const webhookTimeout = 10 * time.Second
 
 // userOperations is how many operations a user may send in a minute.
 const userOperations = 200
@@ -65,6 +73,9 @@ type panel struct {
 	templates *templates.Service
 	console   *console.Service
 	metrics   *metrics.Service
+	alerts    *alerts.Service
+	webhooks  *webhooks.Service
+	drainer   *events.Drainer
 	http      *httpd.Server
 
 	// firstPassword is the password of the first administrator when this start made it.
@@ -153,8 +164,32 @@ func (p *panel) makeServices(ctx context.Context) error {
 		Client: client, Link: p.link, Gate: keeper, Logger: p.log, Dialect: p.store.Dialect,
 	})
 	p.onClose(func(ctx context.Context) error { return within(ctx, "samples", p.metrics.Close) })
+	if err := p.makeWatch(); err != nil {
+		return err
+	}
 	nodePort.nodes, desiredPort.servers = p.nodes, p.servers
 	reportPort.nodes, reportPort.servers, reportPort.metrics = p.nodes, p.servers, p.metrics
+	return nil
+}
+
+// makeWatch makes the services that tell people of what happens.
+func (p *panel) makeWatch() error {
+	secrets, err := seal.LoadOrCreate(p.config.SecretKeyFile)
+	if err != nil {
+		return err
+	}
+	allowed, err := p.config.egress()
+	if err != nil {
+		return err
+	}
+	p.webhooks = webhooks.New(webhooks.Config{
+		Client: p.store.Client, Logger: p.log, Secrets: secrets, HTTP: egress.Policy{Allowed: allowed}.Client(webhookTimeout),
+	})
+	p.alerts = alerts.New(alerts.Config{Client: p.store.Client, Dialect: p.store.Dialect, Logger: p.log})
+	p.drainer = &events.Drainer{
+		Client: p.store.Client, Logger: p.log, Handle: p.webhooks.Dispatch,
+		Drained: func(_ context.Context, list []events.Event) { p.alerts.Heard(list) },
+	}
 	return nil
 }
 
@@ -188,7 +223,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		Schema: graph.NewSchema(graph.Config{
 			Client: p.store.Client, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
 			Changes: changes.NewFeed(p.store.Client, p.bus, p.accounts),
-			Console: p.console, Metrics: p.metrics, Streams: streams,
+			Console: p.console, Metrics: p.metrics, Streams: streams, Alerts: p.alerts, Webhooks: p.webhooks,
 		}),
 		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited), Costs: p.costs(limited),
 	})
@@ -208,6 +243,9 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	p.background.Go(func() { p.nodes.Sweep(run) })
 	p.background.Go(func() { p.console.Sweep(run) })
 	p.background.Go(func() { p.metrics.Condense(run) })
+	p.background.Go(func() { p.alerts.Run(run) })
+	p.background.Go(func() { p.drainer.Run(run) })
+	p.background.Go(func() { p.webhooks.Run(run) })
 	p.background.Go(func() { p.accounts.Run(run) })
 	p.onClose(func(ctx context.Context) error {
 		p.stop()

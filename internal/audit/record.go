@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/internal/events"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/request"
 	"github.com/catalyst-panel/catalyst/internal/tx"
@@ -66,6 +67,26 @@ func Record(ctx context.Context, t *ent.Tx, e Entry) error {
 	}
 	if err := create.Exec(ctx); err != nil {
 		return fmt.Errorf("write the audit entry of %s: %w", e.Action, err)
+	}
+	return tell(ctx, e)
+}
+
+// tell makes a deed that was done an event for those outside who want to hear of it.
+func tell(ctx context.Context, e Entry) error {
+	if e.Outcome != kind.AuditOutcomeSucceeded || !events.Known(e.Action) {
+		return nil
+	}
+	told := events.Event{Name: e.Action, ServerID: e.ServerID, Data: e.Details}
+	_, told.Actor = actor(ctx, e)
+	switch kind.PrefixOf(e.TargetID) {
+	case kind.PrefixNode:
+		told.NodeID = e.TargetID
+	case kind.PrefixUser:
+		told.UserID = e.TargetID
+	default:
+	}
+	if err := events.Emit(ctx, told); err != nil {
+		return fmt.Errorf("tell of %s: %w", e.Action, err)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/node"
 	"github.com/catalyst-panel/catalyst/ent/predicate"
+	"github.com/catalyst-panel/catalyst/internal/events"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/text"
 	"github.com/catalyst-panel/catalyst/internal/tx"
@@ -60,10 +61,17 @@ func (s *Service) Connected(ctx context.Context, in Session) (acked uint64, err 
 			SetOnline(true).SetLastSeenAt(now()).SetAgentVersion(text.Clean(in.AgentVersion, 64)).SetRuntime(text.Clean(in.Runtime, 32)).
 			SetLinkInstance(in.Instance).SetLinkSession(in.SessionID).AddLinkEpoch(1)
 		describe(update.Mutation(), in.System)
-		n, err := update.Save(ctx)
+		before, err := t.Node.Query().Where(node.ID(in.NodeID)).Select(node.FieldOnline).Only(ctx)
+		if err == nil && !before.Online {
+			err = events.Emit(ctx, events.Event{Name: events.NodeOnline, NodeID: in.NodeID, Text: "The node is online."})
+		}
 		if ent.IsNotFound(err) {
 			return fault.Missing("node")
 		}
+		if err != nil {
+			return fmt.Errorf("look at the node: %w", err)
+		}
+		n, err := update.Save(ctx)
 		if err != nil {
 			return fmt.Errorf("store the node's session: %w", err)
 		}
@@ -203,9 +211,12 @@ func (s *Service) Advance(ctx context.Context, nodeID, epoch string, seq uint64)
 func (s *Service) offline(ctx context.Context, nodeID string, still predicate.Node) error {
 	return tx.Do(ctx, s.Client, func(ctx context.Context, t *ent.Tx) error {
 		err := t.Node.UpdateOneID(nodeID).Where(node.Online(true), still).SetOnline(false).SetLinkSession("").Exec(ctx)
-		if err != nil && !ent.IsNotFound(err) {
+		if ent.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("mark the node as offline: %w", err)
 		}
-		return nil
+		return events.Emit(ctx, events.Event{Name: events.NodeOffline, NodeID: nodeID, Text: "The node is offline."})
 	})
 }

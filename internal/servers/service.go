@@ -14,6 +14,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/console"
+	"github.com/catalyst-panel/catalyst/internal/events"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
@@ -156,7 +157,9 @@ func (s *Service) change(ctx context.Context, e audit.Entry, fn func(ctx context
 			return fmt.Errorf("store server: %w", err)
 		}
 		if saved.State != sv.State {
-			s.announce(ctx, saved, sv.State)
+			if err := s.announce(ctx, saved, sv.State); err != nil {
+				return err
+			}
 		}
 		changed = saved.Unwrap()
 		return nil
@@ -164,8 +167,8 @@ func (s *Service) change(ctx context.Context, e audit.Entry, fn func(ctx context
 	return changed, err
 }
 
-// announce publishes a state change after the commit.
-func (s *Service) announce(ctx context.Context, sv *ent.Server, previous kind.ServerState) {
+// announce publishes a state change after the commit, here and to those outside who want to hear of it.
+func (s *Service) announce(ctx context.Context, sv *ent.Server, previous kind.ServerState) error {
 	c := StateChange{
 		ServerID: sv.ID, State: sv.State, Previous: previous, At: sv.StateChangedAt, Reason: sv.StateReason,
 	}
@@ -174,7 +177,22 @@ func (s *Service) announce(ctx context.Context, sv *ent.Server, previous kind.Se
 			s.Logger.ErrorContext(ctx, "could not announce a state", slog.String("server_id", c.ServerID), slog.Any("error", err))
 		}
 	})
+	told := events.Event{
+		Name: events.ServerState, ServerID: sv.ID, NodeID: sv.NodeID, Text: "The server is " + word(sv.State) + ".",
+		Data: map[string]any{"state": sv.State, "previous": previous, "reason": sv.StateReason},
+	}
+	if sv.StateReason != "" {
+		told.Text = "The server is " + word(sv.State) + ": " + sv.StateReason
+	}
+	if sv.State == kind.ServerStateCrashed {
+		told.Name = events.ServerCrashed
+		told.Data["exitCode"], told.Data["oomKilled"], told.Data["lastLines"] = sv.ExitCode, sv.OomKilled, tail(sv.LastLines)
+	}
+	return events.Emit(ctx, told)
 }
+
+// tail is the end of what a program has written: enough to see why it ended.
+func tail(lines []string) []string { return lines[max(0, len(lines)-20):] }
 
 // deliver makes what is wanted of the server reach its node after the commit.
 func (s *Service) deliver(ctx context.Context, sv *ent.Server) {

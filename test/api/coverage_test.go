@@ -12,8 +12,6 @@ import (
 
 // without lists what an entity does not have, and why.
 var without = map[string]struct{ mutation, subscription string }{
-	"Alert":           {"raised by rules; nothing raises one yet", ""},
-	"AlertRule":       {"nothing evaluates one yet", ""},
 	"AuditLog":        {"entries are written by what happens and never changed", ""},
 	"Backup":          {"nothing makes one yet", ""},
 	"BackupStorage":   {"nothing is kept there yet", "changed by administrators alone, who read it anew"},
@@ -26,7 +24,6 @@ var without = map[string]struct{ mutation, subscription string }{
 	"Task":            {"nothing runs one yet", ""},
 	"TaskRun":         {"written by the scheduler", ""},
 	"Transfer":        {"nothing moves servers yet", ""},
-	"Webhook":         {"nothing is delivered yet", ""},
 	"WebhookDelivery": {"written by what delivers", "listed under its webhook"},
 }
 

@@ -111,6 +111,14 @@ var operations = map[string]row{
 	"Mutation.transferServerOwnership": onServer("serverId", "$id", "userId", "$User"),
 	"Mutation.deleteInvite":            verb("Invite"),
 
+	"Query.alertStats":         {door: self},
+	"Mutation.createAlertRule": {door: area, arguments: input("name", "r", "type", "NODE_OFFLINE", "severity", "INFO")},
+	"Mutation.updateAlertRule": verb("AlertRule"), "Mutation.deleteAlertRule": verb("AlertRule"),
+	"Mutation.resolveAlert": verb("Alert"), "Mutation.resolveAlerts": {door: entity, id: "Alert", arguments: input("ids", []any{"$id"})},
+	"Mutation.createWebhook": {door: area, arguments: input("name", "h", "url", "https://example.com/", "events", []any{"*"})},
+	"Mutation.updateWebhook": verb("Webhook"), "Mutation.deleteWebhook": verb("Webhook"), "Mutation.testWebhook": verb("Webhook"),
+	"Mutation.redeliverWebhook": {door: entity, id: "WebhookDelivery", arguments: input("deliveryId", "$id")},
+
 	"Mutation.createLocation": {door: area, arguments: input("name", "l")},
 	"Mutation.updateLocation": verb("Location"), "Mutation.deleteLocation": verb("Location"),
 	"Mutation.createNode": {door: area, arguments: input("name", "n", "locationId", "$Location", "publicAddress", "::1", "memoryLimit", 0, "cpuLimit", 0, "diskLimit", 0)},

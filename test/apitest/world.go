@@ -27,15 +27,18 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/present"
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
+	"github.com/catalyst-panel/catalyst/internal/alerts"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/console"
+	"github.com/catalyst-panel/catalyst/internal/egress"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/gate"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/seal"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/catalyst-panel/catalyst/internal/store"
 	"github.com/catalyst-panel/catalyst/internal/templates"
@@ -43,6 +46,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/token"
 	"github.com/catalyst-panel/catalyst/internal/tx"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
+	"github.com/catalyst-panel/catalyst/internal/webhooks"
 )
 
 // Password is everybody's.
@@ -109,7 +113,13 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 	w.Console = console.New(console.Config{Client: s.Client, Dialect: s.Dialect, Bus: b, Gate: keeper, Logger: log})
 	presenter := present.New(log)
 	streams := stream.NewRunner(presenter)
+	secrets, err := seal.New([]byte("a key that only tests seal with"))
+	w.Must(err)
 	w.Schema = graph.NewSchema(graph.Config{
+		Alerts: alerts.New(alerts.Config{Client: s.Client, Dialect: s.Dialect, Logger: log}),
+		Webhooks: webhooks.New(webhooks.Config{
+			Client: s.Client, Logger: log, Secrets: secrets, HTTP: egress.Policy{}.Client(time.Second),
+		}),
 		Client: s.Client, Accounts: w.Accounts, Nodes: hosts, Console: w.Console, Metrics: measured, Streams: streams,
 		Changes:   changes.NewFeed(s.Client, b, w.Accounts),
 		Templates: templates.New(templates.Config{Client: s.Client, Logger: log}),

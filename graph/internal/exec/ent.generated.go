@@ -17,6 +17,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/alerts"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
@@ -67,6 +68,7 @@ type QueryResolver interface {
 	Session(ctx context.Context, id string) (*ent.Session, error)
 	Alert(ctx context.Context, id string) (*ent.Alert, error)
 	AlertRule(ctx context.Context, id string) (*ent.AlertRule, error)
+	AlertStats(ctx context.Context) (*alerts.Stats, error)
 	Allocation(ctx context.Context, id string) (*ent.Allocation, error)
 	AuditLog(ctx context.Context, id string) (*ent.AuditLog, error)
 	Backup(ctx context.Context, id string) (*ent.Backup, error)
@@ -9612,6 +9614,38 @@ func fieldContext_Query_alertRule(ctx context.Context, ec *executionContext, fie
 	if fc.Args, err = field_Query_alertRule_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_alertStats(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_alertStats(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().AlertStats(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *alerts.Stats) graphql.Marshaler {
+			return marshalNAlertStats2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋalertsᚐStats(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_alertStats(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AlertStats(ctx, ec, field)
+		},
 	}
 	return fc, nil
 }
@@ -28238,6 +28272,12 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_alertRule(ctx, ec, field)
 				})
+		case "alertStats":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_alertStats(ctx, ec, field)
+				})
 		case "allocation":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -30796,6 +30836,26 @@ func _WebhookEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 
 // region    ***************************** type.gotpl *****************************
 
+func marshalNAlert2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAlert(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v ent.Alert) graphql.Marshaler {
+	return _Alert(ctx, ec, sel, &v)
+}
+
+func marshalNAlert2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAlertᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []ent.Alert) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNAlert2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAlert(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func marshalNAlert2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAlert(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.Alert) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Alert!")
@@ -30834,6 +30894,16 @@ func marshalNAlertEdge2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAle
 		return graphql.Null
 	}
 	return _AlertEdge(ctx, ec, sel, v)
+}
+
+func unmarshalNAlertMetric2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐAlertMetric(ctx context.Context, ec *executionContext, v any) (kind.AlertMetric, error) {
+	var res kind.AlertMetric
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNAlertMetric2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐAlertMetric(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.AlertMetric) graphql.Marshaler {
+	return v
 }
 
 func unmarshalNAlertOrderField2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐAlertOrderField(ctx context.Context, ec *executionContext, v any) (*ent.AlertOrderField, error) {
@@ -31273,6 +31343,16 @@ func unmarshalNBackupStorageWhereInput2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcata
 func unmarshalNBackupWhereInput2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐBackupWhereInput(ctx context.Context, ec *executionContext, v any) (*ent.BackupWhereInput, error) {
 	res, err := unmarshalInputBackupWhereInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNComparison2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐComparison(ctx context.Context, ec *executionContext, v any) (kind.Comparison, error) {
+	var res kind.Comparison
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNComparison2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐComparison(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.Comparison) graphql.Marshaler {
+	return v
 }
 
 func unmarshalNCrashPolicy2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐCrashPolicy(ctx context.Context, ec *executionContext, v any) (kind.CrashPolicy, error) {

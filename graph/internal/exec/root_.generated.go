@@ -59,7 +59,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AcceptInviteInput", graphql.BindUnmarshaler(ec, unmarshalInputAcceptInviteInput)),
 			graphql.NewInputUnmarshaler("AddSshKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputAddSshKeyInput)),
 			graphql.NewInputUnmarshaler("AlertOrder", graphql.BindUnmarshaler(ec, unmarshalInputAlertOrder)),
+			graphql.NewInputUnmarshaler("AlertRuleActionsInput", graphql.BindUnmarshaler(ec, unmarshalInputAlertRuleActionsInput)),
+			graphql.NewInputUnmarshaler("AlertRuleConditionInput", graphql.BindUnmarshaler(ec, unmarshalInputAlertRuleConditionInput)),
 			graphql.NewInputUnmarshaler("AlertRuleOrder", graphql.BindUnmarshaler(ec, unmarshalInputAlertRuleOrder)),
+			graphql.NewInputUnmarshaler("AlertRuleTargetInput", graphql.BindUnmarshaler(ec, unmarshalInputAlertRuleTargetInput)),
 			graphql.NewInputUnmarshaler("AlertRuleWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputAlertRuleWhereInput)),
 			graphql.NewInputUnmarshaler("AlertWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputAlertWhereInput)),
 			graphql.NewInputUnmarshaler("AllocationOrder", graphql.BindUnmarshaler(ec, unmarshalInputAllocationOrder)),
@@ -75,6 +78,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BackupWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupWhereInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
 			graphql.NewInputUnmarshaler("CloneServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCloneServerInput)),
+			graphql.NewInputUnmarshaler("CreateAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAlertRuleInput)),
 			graphql.NewInputUnmarshaler("CreateAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAllocationsInput)),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateApiKeyInput)),
 			graphql.NewInputUnmarshaler("CreateEnrolmentTokenInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateEnrolmentTokenInput)),
@@ -85,6 +89,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServerInput)),
 			graphql.NewInputUnmarshaler("CreateTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateTemplateInput)),
 			graphql.NewInputUnmarshaler("CreateUserInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateUserInput)),
+			graphql.NewInputUnmarshaler("CreateWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateWebhookInput)),
+			graphql.NewInputUnmarshaler("DeleteAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAlertRuleInput)),
 			graphql.NewInputUnmarshaler("DeleteAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAllocationsInput)),
 			graphql.NewInputUnmarshaler("DeleteApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteApiKeyInput)),
 			graphql.NewInputUnmarshaler("DeleteInviteInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteInviteInput)),
@@ -95,6 +101,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteSshKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteSshKeyInput)),
 			graphql.NewInputUnmarshaler("DeleteTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteTemplateInput)),
 			graphql.NewInputUnmarshaler("DeleteUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteUserInput)),
+			graphql.NewInputUnmarshaler("DeleteWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteWebhookInput)),
 			graphql.NewInputUnmarshaler("EnrolmentTokenOrder", graphql.BindUnmarshaler(ec, unmarshalInputEnrolmentTokenOrder)),
 			graphql.NewInputUnmarshaler("EnrolmentTokenWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputEnrolmentTokenWhereInput)),
 			graphql.NewInputUnmarshaler("EnvironmentVariableInput", graphql.BindUnmarshaler(ec, unmarshalInputEnvironmentVariableInput)),
@@ -109,10 +116,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("LocationWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputLocationWhereInput)),
 			graphql.NewInputUnmarshaler("LoginInput", graphql.BindUnmarshaler(ec, unmarshalInputLoginInput)),
 			graphql.NewInputUnmarshaler("NodeLabelInput", graphql.BindUnmarshaler(ec, unmarshalInputNodeLabelInput)),
+			graphql.NewInputUnmarshaler("RedeliverWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputRedeliverWebhookInput)),
 			graphql.NewInputUnmarshaler("RefreshSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRefreshSessionInput)),
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
 			graphql.NewInputUnmarshaler("ResetCrashCountInput", graphql.BindUnmarshaler(ec, unmarshalInputResetCrashCountInput)),
 			graphql.NewInputUnmarshaler("ResetPasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputResetPasswordInput)),
+			graphql.NewInputUnmarshaler("ResolveAlertInput", graphql.BindUnmarshaler(ec, unmarshalInputResolveAlertInput)),
+			graphql.NewInputUnmarshaler("ResolveAlertsInput", graphql.BindUnmarshaler(ec, unmarshalInputResolveAlertsInput)),
 			graphql.NewInputUnmarshaler("RestartServerInput", graphql.BindUnmarshaler(ec, unmarshalInputRestartServerInput)),
 			graphql.NewInputUnmarshaler("RevokeServerAccessInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeServerAccessInput)),
 			graphql.NewInputUnmarshaler("RevokeSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeSessionInput)),
@@ -143,12 +153,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("TemplateOrder", graphql.BindUnmarshaler(ec, unmarshalInputTemplateOrder)),
 			graphql.NewInputUnmarshaler("TemplateVariableInput", graphql.BindUnmarshaler(ec, unmarshalInputTemplateVariableInput)),
 			graphql.NewInputUnmarshaler("TemplateWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputTemplateWhereInput)),
+			graphql.NewInputUnmarshaler("TestWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputTestWebhookInput)),
 			graphql.NewInputUnmarshaler("TransferOrder", graphql.BindUnmarshaler(ec, unmarshalInputTransferOrder)),
 			graphql.NewInputUnmarshaler("TransferServerOwnershipInput", graphql.BindUnmarshaler(ec, unmarshalInputTransferServerOwnershipInput)),
 			graphql.NewInputUnmarshaler("TransferWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputTransferWhereInput)),
 			graphql.NewInputUnmarshaler("UnassignAllocationInput", graphql.BindUnmarshaler(ec, unmarshalInputUnassignAllocationInput)),
 			graphql.NewInputUnmarshaler("UnsuspendServerInput", graphql.BindUnmarshaler(ec, unmarshalInputUnsuspendServerInput)),
 			graphql.NewInputUnmarshaler("UnsuspendUserInput", graphql.BindUnmarshaler(ec, unmarshalInputUnsuspendUserInput)),
+			graphql.NewInputUnmarshaler("UpdateAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateAlertRuleInput)),
 			graphql.NewInputUnmarshaler("UpdateLocationInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateLocationInput)),
 			graphql.NewInputUnmarshaler("UpdateNodeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateNodeInput)),
 			graphql.NewInputUnmarshaler("UpdateProfileInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateProfileInput)),
@@ -157,6 +169,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateServerInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateServerInput)),
 			graphql.NewInputUnmarshaler("UpdateTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateTemplateInput)),
 			graphql.NewInputUnmarshaler("UpdateUserInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateUserInput)),
+			graphql.NewInputUnmarshaler("UpdateWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateWebhookInput)),
 			graphql.NewInputUnmarshaler("UserOrder", graphql.BindUnmarshaler(ec, unmarshalInputUserOrder)),
 			graphql.NewInputUnmarshaler("UserWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputUserWhereInput)),
 			graphql.NewInputUnmarshaler("WebhookDeliveryOrder", graphql.BindUnmarshaler(ec, unmarshalInputWebhookDeliveryOrder)),
@@ -734,6 +747,177 @@ extend type Query {
     "The rule."
     id: ID!
   ): AlertRule
+}
+
+extend type Query {
+  "How many alerts there are, of those that the caller may see."
+  alertStats: AlertStats!
+}
+
+"How many alerts there are."
+type AlertStats {
+  "All of them, those that are over included."
+  total: Int!
+  "Those that are not over."
+  open: Int!
+  "Open ones by their severity."
+  bySeverity: [AlertSeverityCount!]!
+  "Open ones by their type."
+  byType: [AlertTypeCount!]!
+}
+
+"How many open alerts have a severity."
+type AlertSeverityCount {
+  "The severity."
+  severity: AlertSeverity!
+  "How many there are."
+  count: Int!
+}
+
+"How many open alerts are of a type."
+type AlertTypeCount {
+  "The type."
+  type: AlertType!
+  "How many there are."
+  count: Int!
+}
+
+"What a rule watches. Neither node nor server means everything."
+input AlertRuleTargetInput {
+  "One node; for rules about servers, the servers on it."
+  nodeId: ID
+  "One server; for rules about nodes, the node that it is on."
+  serverId: ID
+}
+
+"What a rule of the type RESOURCE_THRESHOLD compares."
+input AlertRuleConditionInput {
+  "The resource."
+  metric: AlertMetric!
+  "How it is compared with the value."
+  operator: Comparison!
+  "The value, in percent of the limit of the server, or of what the node has."
+  value: Float!
+  "How long the comparison must hold before an alert is raised; at once when absent."
+  for: Duration
+}
+
+"Who is told of a rule's alerts, apart from the webhooks that hear of all alerts."
+input AlertRuleActionsInput {
+  "Webhooks that are told."
+  webhookIds: [ID!]
+}
+
+"What createAlertRule needs."
+input CreateAlertRuleInput {
+  "Name of the rule."
+  name: String!
+  "What the rule watches."
+  type: AlertType!
+  "How urgent its alerts are."
+  severity: AlertSeverity!
+  "What it watches; everything when absent."
+  target: AlertRuleTargetInput
+  "What is compared, for the type RESOURCE_THRESHOLD."
+  condition: AlertRuleConditionInput
+  "Who is told."
+  actions: AlertRuleActionsInput
+  "Whether it is evaluated; it is when absent."
+  enabled: Boolean
+}
+
+"Answer of createAlertRule."
+type CreateAlertRulePayload {
+  "The new rule."
+  alertRule: AlertRule!
+}
+
+"What updateAlertRule may change. A field that is absent stays as it is."
+input UpdateAlertRuleInput {
+  "The rule."
+  id: ID!
+  "New name."
+  name: String
+  "How urgent its alerts are from now on."
+  severity: AlertSeverity
+  "What it watches from now on."
+  target: AlertRuleTargetInput
+  "What is compared from now on."
+  condition: AlertRuleConditionInput
+  "Who is told from now on."
+  actions: AlertRuleActionsInput
+  "Whether it is evaluated."
+  enabled: Boolean
+}
+
+"Answer of updateAlertRule."
+type UpdateAlertRulePayload {
+  "The rule."
+  alertRule: AlertRule!
+}
+
+"What deleteAlertRule needs."
+input DeleteAlertRuleInput {
+  "The rule to delete."
+  id: ID!
+}
+
+"Answer of deleteAlertRule."
+type DeleteAlertRulePayload {
+  "The rule that was deleted."
+  deletedId: ID!
+}
+
+"What resolveAlert needs."
+input ResolveAlertInput {
+  "The alert."
+  id: ID!
+}
+
+"Answer of resolveAlert."
+type ResolveAlertPayload {
+  "The alert."
+  alert: Alert!
+}
+
+"What resolveAlerts needs."
+input ResolveAlertsInput {
+  "The alerts, up to 100."
+  ids: [ID!]!
+}
+
+"Answer of resolveAlerts."
+type ResolveAlertsPayload {
+  "The alerts."
+  alerts: [Alert!]!
+}
+
+extend type Mutation {
+  "Makes an alert rule. Needs alertrule.create."
+  createAlertRule(
+    "The new rule."
+    input: CreateAlertRuleInput!
+  ): CreateAlertRulePayload!
+  "Changes an alert rule, but not its type. Needs alertrule.update."
+  updateAlertRule(
+    "What to change."
+    input: UpdateAlertRuleInput!
+  ): UpdateAlertRulePayload!
+  "Deletes an alert rule and resolves its alerts. Needs alertrule.delete."
+  deleteAlertRule(
+    "Which rule."
+    input: DeleteAlertRuleInput!
+  ): DeleteAlertRulePayload!
+  "Resolves an alert by hand. Needs alert.resolve where it arose."
+  resolveAlert(
+    "Which alert."
+    input: ResolveAlertInput!
+  ): ResolveAlertPayload!
+  "Resolves alerts by hand, all or none. Needs alert.resolve where each arose."
+  resolveAlerts(
+    "Which alerts."
+    input: ResolveAlertsInput!
+  ): ResolveAlertsPayload!
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/allocation.graphql", Input: `extend type Query {
@@ -11003,6 +11187,116 @@ type TaskStepResult {
     id: ID!
   ): WebhookDelivery
 }
+
+"What createWebhook needs."
+input CreateWebhookInput {
+  "Name of the webhook."
+  name: String!
+  "Address that the requests go to: https:// or http://, on a public address."
+  url: String!
+  "Events that it is told of: names, areas such as server.*, or * for all. The documentation lists them."
+  events: [String!]!
+  "Key of the signature, of 16 to 256 bytes; one is made when absent."
+  secret: String
+  "Shape of the requests; JSON when absent."
+  format: WebhookFormat
+}
+
+"Answer of createWebhook."
+type CreateWebhookPayload {
+  "The new webhook."
+  webhook: Webhook!
+  "Key of the signature. It is not shown again."
+  secret: String!
+}
+
+"What updateWebhook may change. A field that is absent stays as it is."
+input UpdateWebhookInput {
+  "The webhook."
+  id: ID!
+  "New name."
+  name: String
+  "Address that the requests go to from now on."
+  url: String
+  "Events that it is told of from now on."
+  events: [String!]
+  "New key of the signature."
+  secret: String
+  "Shape of the requests from now on."
+  format: WebhookFormat
+  "Whether it is told of anything."
+  enabled: Boolean
+}
+
+"Answer of updateWebhook."
+type UpdateWebhookPayload {
+  "The webhook."
+  webhook: Webhook!
+}
+
+"What deleteWebhook needs."
+input DeleteWebhookInput {
+  "The webhook to delete."
+  id: ID!
+}
+
+"Answer of deleteWebhook."
+type DeleteWebhookPayload {
+  "The webhook that was deleted."
+  deletedId: ID!
+}
+
+"What testWebhook needs."
+input TestWebhookInput {
+  "The webhook."
+  id: ID!
+}
+
+"Answer of testWebhook."
+type TestWebhookPayload {
+  "The delivery of a ping, which is being made: look at it again in a moment."
+  delivery: WebhookDelivery!
+}
+
+"What redeliverWebhook needs."
+input RedeliverWebhookInput {
+  "The delivery to repeat."
+  deliveryId: ID!
+}
+
+"Answer of redeliverWebhook."
+type RedeliverWebhookPayload {
+  "The new delivery, which is being made: look at it again in a moment."
+  delivery: WebhookDelivery!
+}
+
+extend type Mutation {
+  "Makes a webhook. Needs webhook.create."
+  createWebhook(
+    "The new webhook."
+    input: CreateWebhookInput!
+  ): CreateWebhookPayload!
+  "Changes a webhook. Needs webhook.update."
+  updateWebhook(
+    "What to change."
+    input: UpdateWebhookInput!
+  ): UpdateWebhookPayload!
+  "Deletes a webhook with its deliveries. Needs webhook.delete."
+  deleteWebhook(
+    "Which webhook."
+    input: DeleteWebhookInput!
+  ): DeleteWebhookPayload!
+  "Tells a webhook of a ping. Needs webhook.update."
+  testWebhook(
+    "Which webhook."
+    input: TestWebhookInput!
+  ): TestWebhookPayload!
+  "Makes a delivery once more. Needs webhook.update."
+  redeliverWebhook(
+    "Which delivery."
+    input: RedeliverWebhookInput!
+  ): RedeliverWebhookPayload!
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -11165,6 +11459,40 @@ func childFields_AlertRuleEdge(ctx context.Context, ec *executionContext, field 
 		return fieldContext_AlertRuleEdge_cursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AlertRuleEdge", field.Name)
+}
+
+func childFields_AlertSeverityCount(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "severity":
+		return fieldContext_AlertSeverityCount_severity(ctx, ec, field)
+	case "count":
+		return fieldContext_AlertSeverityCount_count(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertSeverityCount", field.Name)
+}
+
+func childFields_AlertStats(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return fieldContext_AlertStats_total(ctx, ec, field)
+	case "open":
+		return fieldContext_AlertStats_open(ctx, ec, field)
+	case "bySeverity":
+		return fieldContext_AlertStats_bySeverity(ctx, ec, field)
+	case "byType":
+		return fieldContext_AlertStats_byType(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertStats", field.Name)
+}
+
+func childFields_AlertTypeCount(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "type":
+		return fieldContext_AlertTypeCount_type(ctx, ec, field)
+	case "count":
+		return fieldContext_AlertTypeCount_count(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertTypeCount", field.Name)
 }
 
 func childFields_Allocation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11531,6 +11859,14 @@ func childFields_ConsoleLineEdge(ctx context.Context, ec *executionContext, fiel
 	return nil, fmt.Errorf("no field named %q was found under type ConsoleLineEdge", field.Name)
 }
 
+func childFields_CreateAlertRulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "alertRule":
+		return fieldContext_CreateAlertRulePayload_alertRule(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAlertRulePayload", field.Name)
+}
+
 func childFields_CreateAllocationsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "allocations":
@@ -11621,6 +11957,24 @@ func childFields_CreateUserPayload(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type CreateUserPayload", field.Name)
 }
 
+func childFields_CreateWebhookPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "webhook":
+		return fieldContext_CreateWebhookPayload_webhook(ctx, ec, field)
+	case "secret":
+		return fieldContext_CreateWebhookPayload_secret(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateWebhookPayload", field.Name)
+}
+
+func childFields_DeleteAlertRulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return fieldContext_DeleteAlertRulePayload_deletedId(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteAlertRulePayload", field.Name)
+}
+
 func childFields_DeleteAllocationsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "deletedIds":
@@ -11699,6 +12053,14 @@ func childFields_DeleteUserPayload(ctx context.Context, ec *executionContext, fi
 		return fieldContext_DeleteUserPayload_deletedId(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteUserPayload", field.Name)
+}
+
+func childFields_DeleteWebhookPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return fieldContext_DeleteWebhookPayload_deletedId(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteWebhookPayload", field.Name)
 }
 
 func childFields_Enrolment(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12117,6 +12479,14 @@ func childFields_Permission(ctx context.Context, ec *executionContext, field gra
 	return nil, fmt.Errorf("no field named %q was found under type Permission", field.Name)
 }
 
+func childFields_RedeliverWebhookPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "delivery":
+		return fieldContext_RedeliverWebhookPayload_delivery(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RedeliverWebhookPayload", field.Name)
+}
+
 func childFields_RefreshSessionPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -12159,6 +12529,22 @@ func childFields_ResetPasswordPayload(ctx context.Context, ec *executionContext,
 		return fieldContext_ResetPasswordPayload_ok(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
+}
+
+func childFields_ResolveAlertPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "alert":
+		return fieldContext_ResolveAlertPayload_alert(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResolveAlertPayload", field.Name)
+}
+
+func childFields_ResolveAlertsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "alerts":
+		return fieldContext_ResolveAlertsPayload_alerts(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResolveAlertsPayload", field.Name)
 }
 
 func childFields_RestartServerPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12945,6 +13331,14 @@ func childFields_TemplateVariable(ctx context.Context, ec *executionContext, fie
 	return nil, fmt.Errorf("no field named %q was found under type TemplateVariable", field.Name)
 }
 
+func childFields_TestWebhookPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "delivery":
+		return fieldContext_TestWebhookPayload_delivery(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TestWebhookPayload", field.Name)
+}
+
 func childFields_Transfer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -13047,6 +13441,14 @@ func childFields_UnsuspendUserPayload(ctx context.Context, ec *executionContext,
 	return nil, fmt.Errorf("no field named %q was found under type UnsuspendUserPayload", field.Name)
 }
 
+func childFields_UpdateAlertRulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "alertRule":
+		return fieldContext_UpdateAlertRulePayload_alertRule(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateAlertRulePayload", field.Name)
+}
+
 func childFields_UpdateLocationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "location":
@@ -13109,6 +13511,14 @@ func childFields_UpdateUserPayload(ctx context.Context, ec *executionContext, fi
 		return fieldContext_UpdateUserPayload_user(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateUserPayload", field.Name)
+}
+
+func childFields_UpdateWebhookPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "webhook":
+		return fieldContext_UpdateWebhookPayload_webhook(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateWebhookPayload", field.Name)
 }
 
 func childFields_User(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
