@@ -29,6 +29,9 @@ const (
 	NonceLifetime = time.Minute
 	// MaxConcurrentStreams is the number of HTTP/2 streams an agent accepts; Go's default of 250 would stall silently.
 	MaxConcurrentStreams = 10_000
+	// MaxConsoleSkip is how many console lines a server can have lost at once. A number that is further from the last one
+	// is not believed: it would use the numbers up.
+	MaxConsoleSkip = 1 << 40
 )
 
 // Nonce is the panel's answer at NoncePath.

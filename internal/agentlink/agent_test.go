@@ -36,6 +36,7 @@ type agent struct {
 	removed  []string
 	inputs   []string
 	refuse   map[string]error // what ApplyServer answers for a server
+	failing  error            // what Sync, Events and Console answer, when not nil
 	extra    []*protocol.Observed
 	events   []*protocol.EventsResponse // the spool
 	acks     []uint64
@@ -96,6 +97,9 @@ func (a *agent) Sync(_ context.Context, r *connect.Request[protocol.SyncRequest]
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.synced++
+	if a.failing != nil {
+		return nil, a.failing
+	}
 	response := &protocol.SyncResponse{Servers: a.extra}
 	for _, server := range r.Msg.GetServers() {
 		response.Servers = append(response.Servers, a.hold(server))
@@ -132,6 +136,8 @@ func (a *agent) SendInput(ctx context.Context, r *connect.Request[protocol.SendI
 	switch r.Msg.GetText() {
 	case "stopped":
 		return nil, connect.NewError(connect.CodeFailedPrecondition, errors.New("The server is not running."))
+	case "ugly":
+		return nil, connect.NewError(connect.CodeFailedPrecondition, errors.New("No\x1b[2J\nway."))
 	case "hang":
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -147,7 +153,11 @@ func (a *agent) Events(ctx context.Context, stream *connect.BidiStream[protocol.
 	if err != nil {
 		return err
 	}
-	a.with(func() { a.acks = append(a.acks, first.GetAcknowledged()) })
+	var failing error
+	a.with(func() { a.acks, failing = append(a.acks, first.GetAcknowledged()), a.failing })
+	if failing != nil {
+		return failing
+	}
 	var acks sync.WaitGroup
 	defer acks.Wait()
 	acks.Go(func() {

@@ -29,6 +29,7 @@ type flows struct {
 
 	mu      sync.Mutex
 	wanted  map[string]struct{}
+	cursors map[string]uint64 // the line after which each flow last began
 	pending orders
 	wake    chan struct{}
 }
@@ -45,7 +46,7 @@ func newOrders() orders {
 }
 
 func newFlows(s *session) *flows {
-	return &flows{session: s, wanted: make(map[string]struct{}), pending: newOrders(), wake: make(chan struct{}, 1)}
+	return &flows{session: s, wanted: make(map[string]struct{}), cursors: make(map[string]uint64), pending: newOrders(), wake: make(chan struct{}, 1)}
 }
 
 // start lets servers' consoles flow; those that flow already go on.
@@ -68,6 +69,7 @@ func (f *flows) stop(serverID string) {
 	defer f.mu.Unlock()
 	if _, ok := f.wanted[serverID]; ok {
 		delete(f.wanted, serverID)
+		delete(f.cursors, serverID)
 		delete(f.pending.start, serverID)
 		f.pending.stop[serverID] = struct{}{}
 		signal(f.wake)
@@ -82,12 +84,22 @@ func (f *flows) stored(upTo map[string]uint64) {
 	signal(f.wake)
 }
 
-// flowing reports whether the panel has asked for a server's lines.
-func (f *flows) flowing(serverID string) bool {
+// begin notes after which line a server's flow begins.
+func (f *flows) begin(serverID string, after uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, ok := f.wanted[serverID]
-	return ok
+	f.cursors[serverID] = after
+}
+
+// begun returns after which line a server's flow began, and false when the panel has not asked for its lines.
+func (f *flows) begun(serverID string) (after uint64, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, wanted := f.wanted[serverID]; !wanted {
+		return 0, false
+	}
+	after, ok = f.cursors[serverID]
+	return after, ok
 }
 
 // restart makes every flow start anew, on a new stream.
@@ -171,6 +183,7 @@ func (s *session) order(ctx context.Context, stream *consoleStream, todo orders)
 			return fmt.Errorf("load the cursors: %w", err)
 		}
 		for _, id := range slices.Sorted(maps.Keys(todo.start)) {
+			s.console.begin(id, cursors[id])
 			requests = append(requests, &protocol.ConsoleRequest{ServerId: id, After: cursors[id]})
 		}
 	}
@@ -202,10 +215,11 @@ func (s *session) ingest(ctx context.Context, arrived *queue[*protocol.ConsoleRe
 		fresh := batches[:0]
 		for _, batch := range batches {
 			id := batch.GetServerId()
-			if !s.console.flowing(id) || !s.owns(ctx, id) {
+			began, flows := s.console.begun(id)
+			if !flows || !s.owns(ctx, id) {
 				continue
 			}
-			last[id] = tidy(batch, last[id])
+			last[id] = tidy(batch, max(last[id], began))
 			if len(batch.GetLines()) == 0 && batch.GetMissing() == 0 {
 				continue
 			}
@@ -227,11 +241,11 @@ func (s *session) ingest(ctx context.Context, arrived *queue[*protocol.ConsoleRe
 	}
 }
 
-// tidy takes lines out of a batch that come again, out of order or with nonsensical numbers, and cuts off what no line may have. It returns the
-// last sequence number.
+// tidy takes lines out of a batch that come again, out of order or with nonsensical numbers, and cuts off what no line may
+// have. It returns the last sequence number.
 func tidy(batch *protocol.ConsoleResponse, last uint64) uint64 {
 	batch.Lines = slices.DeleteFunc(batch.GetLines(), func(line *protocol.ConsoleLine) bool {
-		if line.GetSeq() <= last || line.GetSeq() > maxSeq {
+		if line.GetSeq() <= last || line.GetSeq()-last > protocol.MaxConsoleSkip {
 			return true
 		}
 		last = line.GetSeq()

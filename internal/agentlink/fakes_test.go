@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http/httptest"
 	"net/netip"
@@ -41,6 +42,7 @@ type store struct {
 	failures  int                            // how many of the next stores of events fail
 	hold      chan struct{}                  // when not nil, Events and Ingest wait for it
 	connected func(agentlink.LinkInfo) error // refuses a session when not nil
+	log       *slog.Logger                   // of the instances; nil discards
 }
 
 func newStore() *store {
@@ -261,7 +263,7 @@ func start(t *testing.T, s *store, natsURL string, timing agentlink.Timing) *pan
 	}
 	link, err := agentlink.New(agentlink.Config{
 		Nodes: s, Desired: s, Reports: s, Console: s, Bus: b,
-		NonceKey: []byte("0123456789abcdef0123456789abcdef"), PanelVersion: "1.2.3", Timing: timing,
+		NonceKey: []byte("0123456789abcdef0123456789abcdef"), PanelVersion: "1.2.3", Timing: timing, Logger: s.log,
 	})
 	if err != nil {
 		t.Fatal(err)

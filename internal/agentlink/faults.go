@@ -65,6 +65,43 @@ func (f faults) fault(err error) error {
 	return callFault(err)
 }
 
+// quoting is an interceptor that makes whatever an agent says with an error fit for logs, before anybody wraps it.
+type quoting struct{}
+
+var _ connect.Interceptor = quoting{}
+
+// WrapUnary wraps a call with one answer.
+func (quoting) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+		response, err := next(ctx, request)
+		return response, quote(err)
+	}
+}
+
+// WrapStreamingClient wraps a call with a stream of answers.
+func (quoting) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
+		return quotingConn{next(ctx, spec)}
+	}
+}
+
+// WrapStreamingHandler does nothing: the panel has no handlers.
+func (quoting) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
+
+type quotingConn struct{ connect.StreamingClientConn }
+
+// Receive receives the next answer.
+func (c quotingConn) Receive(message any) error { return quote(c.StreamingClientConn.Receive(message)) }
+
+func quote(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return foreign{err}
+}
+
 // foreign is an error whose text an agent has written: in logs it is short, and cannot look like anything else.
 type foreign struct{ error }
 
@@ -87,7 +124,6 @@ func callFault(err error) error {
 		return err
 	}
 	message := agentMessage(err)
-	err = foreign{err}
 	switch connect.CodeOf(err) {
 	case connect.CodeDeadlineExceeded:
 		return fault.New(fault.Timeout, "The node did not answer in time. Try again.").Wrap(err)

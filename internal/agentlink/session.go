@@ -10,9 +10,11 @@ import (
 	mrand "math/rand/v2"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"connectrpc.com/connect"
 	"github.com/coder/websocket"
@@ -228,12 +230,18 @@ func (s *session) hello(ctx context.Context) (*protocol.HelloResponse, error) {
 	return hello, nil
 }
 
-// agentMessage returns what the agent said with an error.
+// agentMessage returns what the agent said with an error, as it can be shown to people.
 func agentMessage(err error) string {
-	if remote, ok := errors.AsType[*connect.Error](err); ok {
-		return truncate(remote.Message(), maxText)
+	remote, ok := errors.AsType[*connect.Error](err)
+	if !ok {
+		return ""
 	}
-	return ""
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, truncate(remote.Message(), maxText))
 }
 
 // takeOver makes this the session that holds the node, and waits until an older one has ended.

@@ -219,7 +219,7 @@ func TestHostileAgent(t *testing.T) {
 	s.set(honest.nodeID, good, 1)
 	// Lines that repeat, run backwards and are far too long, and an event that is too large to be taken at all.
 	hostile.strange = []*protocol.ConsoleResponse{
-		{ServerId: bad, Lines: []*protocol.ConsoleLine{{Seq: 5}, {Seq: 5}, {Seq: 4}, {Seq: 1 << 63}, {Seq: 6, Text: strings.Repeat("x", 1<<20)}}},
+		{ServerId: bad, Lines: []*protocol.ConsoleLine{{Seq: 5}, {Seq: 5}, {Seq: 4}, {Seq: 1 << 63}, {Seq: 1 << 61}, {Seq: 6, Text: strings.Repeat("x", 1<<20)}}},
 	}
 	hostile.events = []*protocol.EventsResponse{stateEvent(1, strings.Repeat("x", 4<<20))}
 	hostile.dial(t, p)
@@ -241,6 +241,7 @@ func TestHostileAgent(t *testing.T) {
 		defer hostile.mu.Unlock()
 		return len(hostile.acks) > 1
 	})
+	eventually(t, "what comes after nonsense is stored", func() bool { return slices.Contains(s.lineSeqs(bad), 6) })
 	for _, seq := range s.lineSeqs(bad) {
 		if seq != 5 && seq != 6 {
 			t.Errorf("stored line %d", seq)

@@ -87,7 +87,7 @@ func (w *wire) client(limit int, options ...connect.ClientOption) protocol.Agent
 
 func newClient(via connect.HTTPClient, options ...connect.ClientOption) protocol.AgentServiceClient {
 	return protocol.NewAgentServiceClient(via, agentOrigin,
-		append(options, connect.WithAcceptCompression("gzip", nil, nil))...)
+		append(options, connect.WithAcceptCompression("gzip", nil, nil), connect.WithInterceptors(quoting{}))...)
 }
 
 // close says goodbye to the agent, waits for its answer for a short time only, and releases everything.

@@ -140,15 +140,12 @@ func (s *Service) cursors(ctx context.Context, t *ent.Tx, nodeID string, ids []s
 	return cursors, nil
 }
 
-// maxSkip is how many numbers a console can have lost at once. A node that claims more would use the numbers up.
-const maxSkip = 1 << 40
-
 // after returns the lines that come after number last, in order: what is sent again is passed over, and so is what is
 // numbered beyond reason.
 func after(last uint64, lines []Line) []Line {
 	fresh := make([]Line, 0, len(lines))
 	for _, l := range lines {
-		if l.Seq > last && l.Seq-last <= maxSkip {
+		if l.Seq > last && l.Seq-last <= protocol.MaxConsoleSkip {
 			fresh = append(fresh, l)
 			last = l.Seq
 		}
