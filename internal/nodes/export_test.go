@@ -5,5 +5,7 @@ import (
 	"time"
 )
 
-// SweepOnce looks for silent nodes once.
-func (s *Service) SweepOnce(ctx context.Context, mended time.Time) error { return s.sweep(ctx, mended) }
+// NewSweeper returns what looks for silent nodes, with the time told.
+func NewSweeper(s *Service, at time.Time) func(ctx context.Context, at time.Time) error {
+	return newSweeper(s, at).sweep
+}

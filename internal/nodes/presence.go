@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"time"
 
@@ -20,14 +19,8 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
-const (
-	// silence is how long a node may be silent until it is taken for offline: the instance that held its link has died.
-	silence = 30 * time.Second
-	// sweepInterval is how often silent nodes are looked for.
-	sweepInterval = 10 * time.Second
-	// maxEpoch is the width of the column, in bytes.
-	maxEpoch = 64
-)
+// maxEpoch is the width of the column, in bytes.
+const maxEpoch = 64
 
 // ErrFenced is returned by Seen when another session holds the node, or none.
 var ErrFenced = errors.New("another session holds the node")
@@ -117,44 +110,6 @@ func (s *Service) Seen(ctx context.Context, nodeID, sessionID string) error {
 		return nil
 	})
 	return err
-}
-
-// Sweep marks nodes as offline that have been silent for too long, until ctx ends.
-func (s *Service) Sweep(ctx context.Context) {
-	ticker := time.NewTicker(sweepInterval)
-	defer ticker.Stop()
-	var mended time.Time // when the database last answered again
-	for {
-		if err := s.sweep(ctx, mended); err != nil && ctx.Err() == nil {
-			s.Logger.ErrorContext(ctx, "could not look for silent nodes", slog.Any("error", err))
-			mended = now().Add(sweepInterval)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
-
-// sweep marks the silent nodes. While the database was away nobody's heart-beat was stored, which is no silence: after
-// that every node has its time again.
-func (s *Service) sweep(ctx context.Context, mended time.Time) error {
-	ctx = viewer.System(ctx, nil, "look for silent nodes")
-	limit := now().Add(-silence)
-	silent, err := s.Client.Node.Query().Where(node.Online(true), node.LastSeenAtLT(limit)).IDs(ctx)
-	if err != nil {
-		return fmt.Errorf("read silent nodes: %w", err)
-	}
-	if limit.Before(mended) {
-		return nil
-	}
-	for _, id := range silent {
-		if err := s.offline(ctx, id, node.LastSeenAtLT(limit)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // StoreUsage keeps the latest totals of a node. Like a heart-beat it does not count as a change.

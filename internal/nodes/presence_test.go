@@ -76,20 +76,44 @@ func TestEventCursor(t *testing.T) {
 	})
 }
 
-// TestSweepAfterAnOutage leaves nodes alone whose heart-beats the database could not take.
+// TestSweepAfterAnOutage leaves nodes alone whose heart-beats could not be stored, until they had time for the next.
 func TestSweepAfterAnOutage(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, w *world) {
-		n := w.node("n", func(c *ent.NodeCreate) { c.SetOnline(true).SetLastSeenAt(time.Now().Add(-time.Hour)) })
-		must(t, w.SweepOnce(w.system, time.Now()))
-		if !w.reload(n).Online {
-			t.Error("a node is offline since the database was")
-		}
-		must(t, w.SweepOnce(w.system, time.Now().Add(-time.Minute)))
-		if w.reload(n).Online {
-			t.Error("a node that stays silent is online")
-		}
-	})
+	const outage = time.Hour
+	for name, sweepsDuring := range map[string]int{
+		"the database answers with errors":                           int(outage / (10 * time.Second)),
+		"the database hangs, or this instance, or the clock was set": 0,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, w *world) {
+				begun := time.Now()
+				n := w.node("n", func(c *ent.NodeCreate) { c.SetOnline(true).SetLastSeenAt(begun) })
+				sweep := nodes.NewSweeper(w.Service, begun)
+				must(t, sweep(w.system, begun))
+				broken, breakIt := context.WithCancel(w.system)
+				breakIt()
+				for i := range sweepsDuring {
+					if sweep(broken, begun.Add(time.Duration(i)*10*time.Second)) == nil {
+						t.Fatal("the database answers")
+					}
+				}
+				online := func() bool { return w.reload(n).Online }
+				after := begun.Add(outage)
+				must(t, sweep(w.system, after))
+				must(t, sweep(w.system, after.Add(10*time.Second)))
+				if !online() {
+					t.Error("a node is offline since its heart-beats were not stored")
+				}
+				for i := range 5 {
+					must(t, sweep(w.system, after.Add(time.Duration(2+i)*10*time.Second)))
+				}
+				if online() {
+					t.Error("a node that stays silent is online")
+				}
+			})
+		})
+	}
 }
 
 // TestSweep finds a node whose instance has died.
