@@ -99,6 +99,26 @@ func (r *mutationResolver) DeleteSSHKey(ctx context.Context, input model.DeleteS
 	return &model.DeleteSSHKeyPayload{DeletedID: id}, nil
 }
 
+func (r *mutationResolver) EnableTotp(ctx context.Context, input model.EnableTotpInput) (*accounts.SecondFactor, error) {
+	return r.r.Accounts.EnableTOTP(ctx, input.Password)
+}
+
+func (r *mutationResolver) ConfirmTotp(ctx context.Context, input model.ConfirmTotpInput) (*model.ConfirmTotpPayload, error) {
+	codes, err := r.r.Accounts.ConfirmTOTP(ctx, input.Code)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ConfirmTotpPayload{RecoveryCodes: codes}, nil
+}
+
+func (r *mutationResolver) DisableTotp(ctx context.Context, input model.DisableTotpInput) (*model.DisableTotpPayload, error) {
+	row, err := r.r.Accounts.DisableTOTP(ctx, input.Password, input.Code)
+	if err != nil {
+		return nil, err
+	}
+	return &model.DisableTotpPayload{User: row}, nil
+}
+
 func (r *queryResolver) Viewer(ctx context.Context) (*ent.User, error) {
 	v := viewer.FromContext(ctx)
 	if v == nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/internal/exec"
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
+	"github.com/catalyst-panel/catalyst/internal/administration"
 	"github.com/catalyst-panel/catalyst/internal/alerts"
 	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/console"
@@ -26,6 +27,7 @@ import (
 type Config struct {
 	Client    *ent.Client
 	Alerts    *alerts.Service
+	Admin     *administration.Service
 	Webhooks  *webhooks.Service
 	Changes   *changes.Feed
 	Accounts  *accounts.Service

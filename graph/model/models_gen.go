@@ -105,6 +105,18 @@ type CloneServerPayload struct {
 	Server *ent.Server `json:"server"`
 }
 
+// What confirmTotp needs.
+type ConfirmTotpInput struct {
+	// The code that the authenticator shows.
+	Code string `json:"code"`
+}
+
+// Answer of confirmTotp.
+type ConfirmTotpPayload struct {
+	// Codes that stand in for one of the authenticator's, each once. They are not shown again.
+	RecoveryCodes []string `json:"recoveryCodes"`
+}
+
 // A page of console lines.
 type ConsoleLineConnection struct {
 	// The page of results.
@@ -347,6 +359,26 @@ type DeleteWebhookInput struct {
 type DeleteWebhookPayload struct {
 	// The webhook that was deleted.
 	DeletedID string `json:"deletedId"`
+}
+
+// What disableTotp needs.
+type DisableTotpInput struct {
+	// The caller's password.
+	Password string `json:"password"`
+	// The code that the authenticator shows, or a recovery code.
+	Code string `json:"code"`
+}
+
+// Answer of disableTotp.
+type DisableTotpPayload struct {
+	// The caller's account.
+	User *ent.User `json:"user"`
+}
+
+// What enableTotp needs.
+type EnableTotpInput struct {
+	// The caller's password.
+	Password string `json:"password"`
 }
 
 // Answer of grantServerAccess.

@@ -10,6 +10,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/user"
 	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
 // newUser is an account that is ready to be stored.
@@ -149,24 +150,11 @@ type ChangePasswordInput struct {
 // ChangePassword changes the viewer's own password and ends all other sessions. A wrong current password is
 // BAD_USER_INPUT, and counts as an attempt to sign in.
 func (s *Service) ChangePassword(ctx context.Context, in ChangePasswordInput) (*ent.User, error) {
-	v, err := inPerson(ctx)
+	row, err := s.withPassword(ctx, "currentPassword", in.CurrentPassword)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.limit(ctx, checkLogin, v.UserID); err != nil {
-		return nil, err
-	}
-	row, err := s.client.User.Get(s.asSystem(ctx, "change a password"), v.UserID)
-	if err != nil {
-		return nil, missing(err, "user")
-	}
-	good, err := s.passwords.matches(ctx, row.PasswordHash, in.CurrentPassword)
-	if err != nil {
-		return nil, err
-	}
-	if !good {
-		return nil, fault.Input("currentPassword", "This is not the present password.")
-	}
+	v := viewer.FromContext(ctx)
 	if in.NewPassword == in.CurrentPassword {
 		return nil, fault.Input("newPassword", "The new password is the present one. Choose another.")
 	}

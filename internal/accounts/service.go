@@ -18,6 +18,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/ratelimit"
 	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/seal"
 	"github.com/catalyst-panel/catalyst/internal/token"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
@@ -56,6 +57,8 @@ type Config struct {
 	// Limiter bounds credential checks per account and address, AddressLimiter those of all accounts per address; nil
 	// bounds nothing.
 	Limiter, AddressLimiter Limiter
+	// Secrets keeps the secrets of second factors.
+	Secrets *seal.Box
 	// PasswordCost is bcrypt's cost; DefaultPasswordCost when zero.
 	PasswordCost int
 	// Now is the clock; time.Now when nil.
@@ -71,6 +74,7 @@ type Service struct {
 	registration bool
 	perAccount   Limiter
 	perAddress   Limiter
+	secrets      *seal.Box
 	passwords    *hasher
 	clock        func() time.Time
 	standings    *standings
@@ -79,8 +83,8 @@ type Service struct {
 
 // New returns a Service.
 func New(c Config) (*Service, error) {
-	if c.Client == nil || c.Tokens == nil || c.Bus == nil {
-		return nil, errors.New("accounts: a database client, a token signer and a bus are needed")
+	if c.Client == nil || c.Tokens == nil || c.Bus == nil || c.Secrets == nil {
+		return nil, errors.New("accounts: a database client, a token signer, a bus and a box for secrets are needed")
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -102,6 +106,7 @@ func New(c Config) (*Service, error) {
 		registration: c.AllowRegistration,
 		perAccount:   c.Limiter,
 		perAddress:   c.AddressLimiter,
+		secrets:      c.Secrets,
 		passwords:    newHasher(c.PasswordCost, runtime.GOMAXPROCS(0)),
 		clock:        c.Now,
 		standings:    newStandings(c.Now),

@@ -213,7 +213,7 @@ func TestOtherInstance(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		c, ctx := w.person("ada")
-		there, err := accounts.New(accounts.Config{Client: w.store.Client, Tokens: w.tokens, Bus: w.bus, Now: w.clock.now})
+		there, err := accounts.New(accounts.Config{Secrets: w.box, Client: w.store.Client, Tokens: w.tokens, Bus: w.bus, Now: w.clock.now})
 		must(t, err)
 		signal, err := there.Changes(t.Context(), c.User.ID) // before Run, which wakes it as soon as it listens
 		must(t, err)

@@ -115,7 +115,7 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Credentials, error
 
 // admit checks the second factor and opens the session of an account whose password was right.
 func (s *Service) admit(ctx context.Context, row *ent.User, code *string) (*Credentials, error) {
-	step, err := s.checkTOTP(row, code)
+	shown, err := s.checkTOTP(row, code)
 	if err != nil {
 		if fault.CodeOf(err) == fault.Unauthenticated {
 			s.recordLogin(ctx, row, kind.AuditOutcomeFailed, "wrong code")
@@ -131,8 +131,11 @@ func (s *Service) admit(ctx context.Context, row *ent.User, code *string) (*Cred
 			Where(user.PasswordHash(row.PasswordHash), user.Suspended(false),
 				user.TotpEnabled(row.TotpEnabled), user.TotpStep(row.TotpStep)).
 			SetLastLoginAt(s.now())
-		if row.TotpEnabled {
-			update.SetTotpStep(step)
+		if shown.step > 0 {
+			update.SetTotpStep(shown.step)
+		}
+		if err := s.spendRecovery(ctx, u, row.ID, shown.recovery); err != nil {
+			return err
 		}
 		now, err := update.Save(ctx)
 		if ent.IsNotFound(err) {
@@ -148,6 +151,9 @@ func (s *Service) admit(ctx context.Context, row *ent.User, code *string) (*Cred
 		return err
 	})
 	if err != nil {
+		if shown.recovery != "" && fault.CodeOf(err) == fault.Unauthenticated {
+			s.recordLogin(ctx, row, kind.AuditOutcomeFailed, "wrong recovery code")
+		}
 		return nil, err
 	}
 	return out, nil

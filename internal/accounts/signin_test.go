@@ -112,7 +112,8 @@ func TestRegistrationOff(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		off, err := accounts.New(accounts.Config{
-			Client: w.store.Client, Tokens: w.tokens, Bus: w.bus, PasswordCost: bcrypt.MinCost,
+			Secrets: w.box,
+			Client:  w.store.Client, Tokens: w.tokens, Bus: w.bus, PasswordCost: bcrypt.MinCost,
 		})
 		must(t, err)
 		_, err = off.Register(w.anyone(), accounts.RegisterInput{Email: "a@example.com", Username: "ada", Password: goodPassword})

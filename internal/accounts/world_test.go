@@ -21,6 +21,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/seal"
 	"github.com/catalyst-panel/catalyst/internal/store"
 	"github.com/catalyst-panel/catalyst/internal/testkit"
 	"github.com/catalyst-panel/catalyst/internal/token"
@@ -59,6 +60,7 @@ type world struct {
 	t      *testing.T
 	store  *store.Store
 	bus    *bus.Bus
+	box    *seal.Box
 	tokens *token.Signer
 	clock  *clock
 }
@@ -83,12 +85,14 @@ func newLimitedWorld(t *testing.T, s *store.Store, perAccount, perAddress accoun
 	b, err := bus.Open(t.Context(), bus.Config{})
 	must(t, err)
 	t.Cleanup(func() { _ = b.Close(context.Background()) })
+	box, err := seal.New([]byte("a key that only tests seal with"))
+	must(t, err)
 	svc, err := accounts.New(accounts.Config{
-		Client: s.Client, Tokens: tokens, Bus: b, AllowRegistration: true, Limiter: perAccount, AddressLimiter: perAddress,
+		Secrets: box, Client: s.Client, Tokens: tokens, Bus: b, AllowRegistration: true, Limiter: perAccount, AddressLimiter: perAddress,
 		PasswordCost: bcrypt.MinCost, Now: c.now,
 	})
 	must(t, err)
-	return &world{Service: svc, t: t, store: s, bus: b, tokens: tokens, clock: c}
+	return &world{Service: svc, box: box, t: t, store: s, bus: b, tokens: tokens, clock: c}
 }
 
 // anyone is the context of somebody who has not signed in.

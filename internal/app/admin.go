@@ -12,6 +12,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/accounts"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/seal"
 	"github.com/catalyst-panel/catalyst/internal/store"
 	"github.com/catalyst-panel/catalyst/internal/token"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
@@ -56,7 +57,12 @@ func (p Process) admin() *cobra.Command {
 			})
 		})
 	reset.Args = cobra.ExactArgs(1)
-	parent.AddCommand(first, reset)
+	clearing := p.command("disable-totp LOGIN", "Switch the second factor of an account off", bindMaintenance,
+		func(ctx context.Context, c *Config, log *slog.Logger, args []string) error {
+			return withAccounts(ctx, c, log, func(ctx context.Context, a *accounts.Service) error { return a.ClearTOTP(ctx, args[0]) })
+		})
+	clearing.Args = cobra.ExactArgs(1)
+	parent.AddCommand(first, reset, clearing)
 	return parent
 }
 
@@ -86,7 +92,11 @@ func withAccounts(ctx context.Context, c *Config, log *slog.Logger, f func(conte
 	if err != nil {
 		return err
 	}
-	a, err := accounts.New(accounts.Config{Client: s.Client, Tokens: signer, Bus: b, Logger: log})
+	secrets, err := seal.LoadOrCreate(c.SecretKeyFile)
+	if err != nil {
+		return err
+	}
+	a, err := accounts.New(accounts.Config{Client: s.Client, Tokens: signer, Bus: b, Secrets: secrets, Logger: log})
 	if err != nil {
 		return err
 	}

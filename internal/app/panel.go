@@ -20,6 +20,7 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/present"
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
+	"github.com/catalyst-panel/catalyst/internal/administration"
 	"github.com/catalyst-panel/catalyst/internal/agentlink"
 	"github.com/catalyst-panel/catalyst/internal/alerts"
 	"github.com/catalyst-panel/catalyst/internal/bus"
@@ -66,6 +67,7 @@ type panel struct {
 
 	store     *store.Store
 	bus       *bus.Bus
+	secrets   *seal.Box
 	link      *agentlink.Link
 	accounts  *accounts.Service
 	nodes     *nodes.Service
@@ -138,8 +140,12 @@ func (p *panel) makeServices(ctx context.Context) error {
 		perAddress = ratelimit.New(ratelimit.Config{Limit: addressChecks, Window: time.Minute})
 	}
 	client := p.store.Client
+	if p.secrets, err = seal.LoadOrCreate(p.config.SecretKeyFile); err != nil {
+		return err
+	}
 	if p.accounts, err = accounts.New(accounts.Config{
-		Client: client, Tokens: signer, Bus: p.bus, Logger: p.log, AllowRegistration: p.config.Registration == "on",
+		Secrets: p.secrets,
+		Client:  client, Tokens: signer, Bus: p.bus, Logger: p.log, AllowRegistration: p.config.Registration == "on",
 		Limiter: perAccount, AddressLimiter: perAddress,
 	}); err != nil {
 		return err
@@ -174,16 +180,12 @@ func (p *panel) makeServices(ctx context.Context) error {
 
 // makeWatch makes the services that tell people of what happens.
 func (p *panel) makeWatch() error {
-	secrets, err := seal.LoadOrCreate(p.config.SecretKeyFile)
-	if err != nil {
-		return err
-	}
 	allowed, err := p.config.egress()
 	if err != nil {
 		return err
 	}
 	p.webhooks = webhooks.New(webhooks.Config{
-		Client: p.store.Client, Logger: p.log, Secrets: secrets, HTTP: egress.Policy{Allowed: allowed}.Client(webhookTimeout),
+		Client: p.store.Client, Logger: p.log, Secrets: p.secrets, HTTP: egress.Policy{Allowed: allowed}.Client(webhookTimeout),
 	})
 	p.alerts = alerts.New(alerts.Config{Client: p.store.Client, Dialect: p.store.Dialect, Logger: p.log})
 	p.drainer = &events.Drainer{
@@ -223,7 +225,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		Schema: graph.NewSchema(graph.Config{
 			Client: p.store.Client, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
 			Changes: changes.NewFeed(p.store.Client, p.bus, p.accounts),
-			Console: p.console, Metrics: p.metrics, Streams: streams, Alerts: p.alerts, Webhooks: p.webhooks,
+			Console: p.console, Metrics: p.metrics, Streams: streams, Admin: p.administration(), Alerts: p.alerts, Webhooks: p.webhooks,
 		}),
 		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited), Costs: p.costs(limited),
 	})
@@ -252,6 +254,14 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		return within(ctx, "background work", p.background.Wait)
 	})
 	return nil
+}
+
+// administration answers how the whole is doing.
+func (p *panel) administration() *administration.Service {
+	return administration.New(administration.Config{
+		Client: p.store.Client, Link: p.link, Version: Version, Database: p.store.DB.PingContext,
+		Bus: func(context.Context) error { return p.bus.Healthy() },
+	})
 }
 
 // operations limits the operations of each user; nil lifts the limit.

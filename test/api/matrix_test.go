@@ -96,6 +96,8 @@ var operations = map[string]row{
 	"Mutation.changePassword": {door: self, arguments: input("currentPassword", "wrong", "newPassword", "plum harbour 43")},
 	"Mutation.createApiKey":   {door: self, arguments: input("name", "", "permissions", []any{})},
 	"Mutation.logout":         {door: self}, "Mutation.updateProfile": {door: self, arguments: input("username", "")},
+	"Mutation.enableTotp": {door: self, arguments: input("password", "wrong")}, "Mutation.confirmTotp": {door: self, arguments: input("code", "1")},
+	"Mutation.disableTotp":  {door: self, arguments: input("password", "wrong", "code", "1")},
 	"Mutation.deleteApiKey": verb("ApiKey"), "Mutation.deleteSshKey": verb("SshKey"), "Mutation.revokeSession": verb("Session"),
 
 	"Mutation.createUser":          {door: area, arguments: input("email", "n@example.com", "username", "newcomer", "password", "plum harbour 42")},
@@ -111,7 +113,7 @@ var operations = map[string]row{
 	"Mutation.transferServerOwnership": onServer("serverId", "$id", "userId", "$User"),
 	"Mutation.deleteInvite":            verb("Invite"),
 
-	"Query.alertStats":         {door: self},
+	"Query.alertStats": {door: self}, "Query.adminStats": {door: area}, "Query.systemHealth": {door: area},
 	"Mutation.createAlertRule": {door: area, arguments: input("name", "r", "type", "NODE_OFFLINE", "severity", "INFO")},
 	"Mutation.updateAlertRule": verb("AlertRule"), "Mutation.deleteAlertRule": verb("AlertRule"),
 	"Mutation.resolveAlert": verb("Alert"), "Mutation.resolveAlerts": {door: entity, id: "Alert", arguments: input("ids", []any{"$id"})},

@@ -27,6 +27,7 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/present"
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
+	"github.com/catalyst-panel/catalyst/internal/administration"
 	"github.com/catalyst-panel/catalyst/internal/alerts"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/changes"
@@ -101,9 +102,12 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 	// A clock that stands still keeps what is remembered of people from going stale by itself: what a test sees change
 	// was announced, and what it counts does not depend on how busy the machine is.
 	start := time.Now()
+	secrets, err := seal.New([]byte("a key that only tests seal with"))
+	w.Must(err)
 	w.Accounts, err = accounts.New(accounts.Config{
-		Now:    func() time.Time { return start },
-		Client: s.Client, Tokens: w.Tokens, Bus: b, Logger: log, AllowRegistration: true, PasswordCost: bcrypt.MinCost,
+		Secrets: secrets,
+		Now:     func() time.Time { return start },
+		Client:  s.Client, Tokens: w.Tokens, Bus: b, Logger: log, AllowRegistration: true, PasswordCost: bcrypt.MinCost,
 	})
 	w.Must(err)
 	keeper := gate.New(gate.Config{Client: s.Client, Bus: b, Accounts: w.Accounts})
@@ -113,9 +117,10 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 	w.Console = console.New(console.Config{Client: s.Client, Dialect: s.Dialect, Bus: b, Gate: keeper, Logger: log})
 	presenter := present.New(log)
 	streams := stream.NewRunner(presenter)
-	secrets, err := seal.New([]byte("a key that only tests seal with"))
-	w.Must(err)
 	w.Schema = graph.NewSchema(graph.Config{
+		Admin: administration.New(administration.Config{
+			Client: s.Client, Link: offline{}, Version: "test", Database: s.DB.PingContext, Bus: func(context.Context) error { return b.Healthy() },
+		}),
 		Alerts: alerts.New(alerts.Config{Client: s.Client, Dialect: s.Dialect, Logger: log}),
 		Webhooks: webhooks.New(webhooks.Config{
 			Client: s.Client, Logger: log, Secrets: secrets, HTTP: egress.Policy{}.Client(time.Second),

@@ -366,6 +366,29 @@ func fieldContext_ChangePasswordPayload_user(_ context.Context, ec *executionCon
 	return fc, nil
 }
 
+func _ConfirmTotpPayload_recoveryCodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ConfirmTotpPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ConfirmTotpPayload_recoveryCodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecoveryCodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ConfirmTotpPayload_recoveryCodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfirmTotpPayload", field, false, false, "String")
+}
+
 func _CreateApiKeyPayload_apiKey(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateAPIKeyPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -465,6 +488,84 @@ func _DeleteSshKeyPayload_deletedId(ctx context.Context, ec *executionContext, f
 }
 func fieldContext_DeleteSshKeyPayload_deletedId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeleteSshKeyPayload", field, false, false, "ID")
+}
+
+func _DisableTotpPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DisableTotpPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DisableTotpPayload_user(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalNUser2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DisableTotpPayload_user(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DisableTotpPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _EnableTotpPayload_secret(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *accounts.SecondFactor) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EnableTotpPayload_secret(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Secret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EnableTotpPayload_secret(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EnableTotpPayload", field, false, false, "String")
+}
+
+func _EnableTotpPayload_uri(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *accounts.SecondFactor) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EnableTotpPayload_uri(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URI, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EnableTotpPayload_uri(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EnableTotpPayload", field, false, false, "String")
 }
 
 func _LoginPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *accounts.Credentials) (ret graphql.Marshaler) {
@@ -1225,6 +1326,48 @@ func UnmarshalChangePasswordInput(ctx context.Context, raw any) (accounts.Change
 	return out, err
 }
 
+func unmarshalInputConfirmTotpInput(ctx context.Context, ec *executionContext, obj any) (model.ConfirmTotpInput, error) {
+	var it model.ConfirmTotpInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalConfirmTotpInput unmarshals raw into the ConfirmTotpInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalConfirmTotpInput(ctx context.Context, raw any) (model.ConfirmTotpInput, error) {
+	var out model.ConfirmTotpInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ConfirmTotpInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputCreateApiKeyInput(ctx context.Context, ec *executionContext, obj any) (accounts.CreateAPIKeyInput, error) {
 	var it accounts.CreateAPIKeyInput
 	if obj == nil {
@@ -1369,6 +1512,97 @@ func unmarshalInputDeleteSshKeyInput(ctx context.Context, ec *executionContext, 
 func UnmarshalDeleteSshKeyInput(ctx context.Context, raw any) (model.DeleteSSHKeyInput, error) {
 	var out model.DeleteSSHKeyInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteSshKeyInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputDisableTotpInput(ctx context.Context, ec *executionContext, obj any) (model.DisableTotpInput, error) {
+	var it model.DisableTotpInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"password", "code"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = data
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDisableTotpInput unmarshals raw into the DisableTotpInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDisableTotpInput(ctx context.Context, raw any) (model.DisableTotpInput, error) {
+	var out model.DisableTotpInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DisableTotpInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputEnableTotpInput(ctx context.Context, ec *executionContext, obj any) (model.EnableTotpInput, error) {
+	var it model.EnableTotpInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"password"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalEnableTotpInput unmarshals raw into the EnableTotpInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalEnableTotpInput(ctx context.Context, raw any) (model.EnableTotpInput, error) {
+	var out model.EnableTotpInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "EnableTotpInput", raw, &out)
 	return out, err
 }
 
@@ -1705,6 +1939,39 @@ func _ChangePasswordPayload(ctx context.Context, ec *executionContext, sel ast.S
 	return out
 }
 
+var confirmTotpPayloadImplementors = []string{"ConfirmTotpPayload"}
+
+func _ConfirmTotpPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ConfirmTotpPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, confirmTotpPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConfirmTotpPayload")
+		case "recoveryCodes":
+			out.Values[i] = _ConfirmTotpPayload_recoveryCodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var createApiKeyPayloadImplementors = []string{"CreateApiKeyPayload"}
 
 func _CreateApiKeyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CreateAPIKeyPayload) graphql.Marshaler {
@@ -1789,6 +2056,77 @@ func _DeleteSshKeyPayload(ctx context.Context, ec *executionContext, sel ast.Sel
 			out.Values[i] = graphql.MarshalString("DeleteSshKeyPayload")
 		case "deletedId":
 			out.Values[i] = _DeleteSshKeyPayload_deletedId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var disableTotpPayloadImplementors = []string{"DisableTotpPayload"}
+
+func _DisableTotpPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DisableTotpPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, disableTotpPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DisableTotpPayload")
+		case "user":
+			out.Values[i] = _DisableTotpPayload_user(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var enableTotpPayloadImplementors = []string{"EnableTotpPayload"}
+
+func _EnableTotpPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *accounts.SecondFactor) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, enableTotpPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EnableTotpPayload")
+		case "secret":
+			out.Values[i] = _EnableTotpPayload_secret(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uri":
+			out.Values[i] = _EnableTotpPayload_uri(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2152,6 +2490,19 @@ func marshalNChangePasswordPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst
 	return _ChangePasswordPayload(ctx, ec, sel, v)
 }
 
+func unmarshalNConfirmTotpInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐConfirmTotpInput(ctx context.Context, ec *executionContext, v any) (model.ConfirmTotpInput, error) {
+	res, err := unmarshalInputConfirmTotpInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNConfirmTotpPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐConfirmTotpPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ConfirmTotpPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ConfirmTotpPayload!")
+		return graphql.Null
+	}
+	return _ConfirmTotpPayload(ctx, ec, sel, v)
+}
+
 func unmarshalNCreateApiKeyInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋaccountsᚐCreateAPIKeyInput(ctx context.Context, ec *executionContext, v any) (accounts.CreateAPIKeyInput, error) {
 	res, err := unmarshalInputCreateApiKeyInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2189,6 +2540,32 @@ func marshalNDeleteSshKeyPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst�
 		return graphql.Null
 	}
 	return _DeleteSshKeyPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNDisableTotpInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐDisableTotpInput(ctx context.Context, ec *executionContext, v any) (model.DisableTotpInput, error) {
+	res, err := unmarshalInputDisableTotpInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDisableTotpPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐDisableTotpPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.DisableTotpPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DisableTotpPayload!")
+		return graphql.Null
+	}
+	return _DisableTotpPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNEnableTotpInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐEnableTotpInput(ctx context.Context, ec *executionContext, v any) (model.EnableTotpInput, error) {
+	res, err := unmarshalInputEnableTotpInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNEnableTotpPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋaccountsᚐSecondFactor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *accounts.SecondFactor) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "EnableTotpPayload!")
+		return graphql.Null
+	}
+	return _EnableTotpPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNLoginInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋaccountsᚐLoginInput(ctx context.Context, ec *executionContext, v any) (accounts.LoginInput, error) {

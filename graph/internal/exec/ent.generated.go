@@ -17,6 +17,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/internal/access"
+	"github.com/catalyst-panel/catalyst/internal/administration"
 	"github.com/catalyst-panel/catalyst/internal/alerts"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
@@ -66,6 +67,8 @@ type QueryResolver interface {
 	APIKey(ctx context.Context, id string) (*ent.ApiKey, error)
 	SSHKey(ctx context.Context, id string) (*ent.SshKey, error)
 	Session(ctx context.Context, id string) (*ent.Session, error)
+	AdminStats(ctx context.Context) (*administration.Stats, error)
+	SystemHealth(ctx context.Context) (*administration.Health, error)
 	Alert(ctx context.Context, id string) (*ent.Alert, error)
 	AlertRule(ctx context.Context, id string) (*ent.AlertRule, error)
 	AlertStats(ctx context.Context) (*alerts.Stats, error)
@@ -9526,6 +9529,70 @@ func fieldContext_Query_session(ctx context.Context, ec *executionContext, field
 	if fc.Args, err = field_Query_session_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_adminStats(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_adminStats(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().AdminStats(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *administration.Stats) graphql.Marshaler {
+			return marshalNAdminStats2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋadministrationᚐStats(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_adminStats(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AdminStats(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Query_systemHealth(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_systemHealth(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().SystemHealth(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *administration.Health) graphql.Marshaler {
+			return marshalNSystemHealth2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋadministrationᚐHealth(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_systemHealth(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_SystemHealth(ctx, ec, field)
+		},
 	}
 	return fc, nil
 }
@@ -28259,6 +28326,18 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_session(ctx, ec, field)
+				})
+		case "adminStats":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_adminStats(ctx, ec, field)
+				})
+		case "systemHealth":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_systemHealth(ctx, ec, field)
 				})
 		case "alert":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

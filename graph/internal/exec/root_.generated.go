@@ -78,6 +78,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BackupWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupWhereInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
 			graphql.NewInputUnmarshaler("CloneServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCloneServerInput)),
+			graphql.NewInputUnmarshaler("ConfirmTotpInput", graphql.BindUnmarshaler(ec, unmarshalInputConfirmTotpInput)),
 			graphql.NewInputUnmarshaler("CreateAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAlertRuleInput)),
 			graphql.NewInputUnmarshaler("CreateAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAllocationsInput)),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateApiKeyInput)),
@@ -102,6 +103,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteTemplateInput)),
 			graphql.NewInputUnmarshaler("DeleteUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteUserInput)),
 			graphql.NewInputUnmarshaler("DeleteWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteWebhookInput)),
+			graphql.NewInputUnmarshaler("DisableTotpInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableTotpInput)),
+			graphql.NewInputUnmarshaler("EnableTotpInput", graphql.BindUnmarshaler(ec, unmarshalInputEnableTotpInput)),
 			graphql.NewInputUnmarshaler("EnrolmentTokenOrder", graphql.BindUnmarshaler(ec, unmarshalInputEnrolmentTokenOrder)),
 			graphql.NewInputUnmarshaler("EnrolmentTokenWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputEnrolmentTokenWhereInput)),
 			graphql.NewInputUnmarshaler("EnvironmentVariableInput", graphql.BindUnmarshaler(ec, unmarshalInputEnvironmentVariableInput)),
@@ -734,6 +737,161 @@ extend type Query {
     "The session."
     id: ID!
   ): Session
+}
+
+"What enableTotp needs."
+input EnableTotpInput {
+  "The caller's password."
+  password: String!
+}
+
+"Answer of enableTotp."
+type EnableTotpPayload {
+  "What an authenticator needs, in base32."
+  secret: String!
+  "The same as an address that authenticators read from a QR code."
+  uri: String!
+}
+
+"What confirmTotp needs."
+input ConfirmTotpInput {
+  "The code that the authenticator shows."
+  code: String!
+}
+
+"Answer of confirmTotp."
+type ConfirmTotpPayload {
+  "Codes that stand in for one of the authenticator's, each once. They are not shown again."
+  recoveryCodes: [String!]!
+}
+
+"What disableTotp needs."
+input DisableTotpInput {
+  "The caller's password."
+  password: String!
+  "The code that the authenticator shows, or a recovery code."
+  code: String!
+}
+
+"Answer of disableTotp."
+type DisableTotpPayload {
+  "The caller's account."
+  user: User!
+}
+
+extend type Mutation {
+  "Makes the secret of a second factor for the caller, which holds once confirmTotp has shown that an authenticator has it."
+  enableTotp(
+    "The caller's password."
+    input: EnableTotpInput!
+  ): EnableTotpPayload!
+  "Switches the caller's second factor on, and ends the caller's other sessions."
+  confirmTotp(
+    "The first code."
+    input: ConfirmTotpInput!
+  ): ConfirmTotpPayload!
+  "Switches the caller's second factor off."
+  disableTotp(
+    "Password and code."
+    input: DisableTotpInput!
+  ): DisableTotpPayload!
+}
+`, BuiltIn: false},
+	{Name: "../../../schema/administration.graphql", Input: `"How much of everything there is."
+type AdminStats {
+  "Accounts."
+  users: Int!
+  "Accounts that are suspended."
+  suspendedUsers: Int!
+  "Servers."
+  servers: Int!
+  "Servers by their states."
+  serversByState: [ServerStateCount!]!
+  "Nodes."
+  nodes: Int!
+  "Nodes that are online."
+  nodesOnline: Int!
+  "Memory of all nodes, and what of it was given to servers."
+  memory: ResourceTotal!
+  "Disk space of all nodes, and what of it was given to servers."
+  disk: ResourceTotal!
+  "Processors of all nodes, and what of them was given to servers."
+  cpu: ProcessorTotal!
+  "Templates."
+  templates: Int!
+  "Locations."
+  locations: Int!
+  "Alerts that are open."
+  alerts: Int!
+}
+
+"How many servers are in a state."
+type ServerStateCount {
+  "The state."
+  state: ServerState!
+  "How many servers are in it."
+  count: Int!
+}
+
+"What nodes have of a resource, and what of it was given to servers."
+type ResourceTotal {
+  "What they have; those without a limit do not count."
+  limit: Bytes!
+  "What was given to servers."
+  allocated: Bytes!
+}
+
+"What nodes have of processors, and what of them was given to servers, in percent of one core."
+type ProcessorTotal {
+  "What they have; those without a limit do not count."
+  limit: Int!
+  "What was given to servers."
+  allocated: Int!
+}
+
+"Whether what the panel is made of answers."
+type SystemHealth {
+  "The version of the panel that answers."
+  version: String!
+  "How long it has been running."
+  uptime: Duration!
+  "Whether database and event bus answer."
+  healthy: Boolean!
+  "The database."
+  database: HealthOfPart!
+  "The event bus between the panel's instances and parts."
+  bus: HealthOfPart!
+  "The nodes."
+  nodes: [HealthOfNode!]!
+}
+
+"Whether one part answers."
+type HealthOfPart {
+  "Whether it does."
+  healthy: Boolean!
+  "How long it took."
+  latency: Duration!
+  "Why it does not; null when it does."
+  error: String
+}
+
+"Whether a node answers."
+type HealthOfNode {
+  "The node."
+  node: HostNode!
+  "Whether it does."
+  healthy: Boolean!
+  "How long it took."
+  latency: Duration!
+  "Why it does not; null when it does."
+  error: String
+}
+
+extend type Query {
+  "How much of everything there is. Needs admin.read."
+  adminStats: AdminStats!
+  "Whether everything answers, asked now. Needs admin.read."
+  systemHealth: SystemHealth!
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/alert.graphql", Input: `extend type Query {
@@ -11321,6 +11479,36 @@ func childFields_AddSshKeyPayload(ctx context.Context, ec *executionContext, fie
 	return nil, fmt.Errorf("no field named %q was found under type AddSshKeyPayload", field.Name)
 }
 
+func childFields_AdminStats(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "users":
+		return fieldContext_AdminStats_users(ctx, ec, field)
+	case "suspendedUsers":
+		return fieldContext_AdminStats_suspendedUsers(ctx, ec, field)
+	case "servers":
+		return fieldContext_AdminStats_servers(ctx, ec, field)
+	case "serversByState":
+		return fieldContext_AdminStats_serversByState(ctx, ec, field)
+	case "nodes":
+		return fieldContext_AdminStats_nodes(ctx, ec, field)
+	case "nodesOnline":
+		return fieldContext_AdminStats_nodesOnline(ctx, ec, field)
+	case "memory":
+		return fieldContext_AdminStats_memory(ctx, ec, field)
+	case "disk":
+		return fieldContext_AdminStats_disk(ctx, ec, field)
+	case "cpu":
+		return fieldContext_AdminStats_cpu(ctx, ec, field)
+	case "templates":
+		return fieldContext_AdminStats_templates(ctx, ec, field)
+	case "locations":
+		return fieldContext_AdminStats_locations(ctx, ec, field)
+	case "alerts":
+		return fieldContext_AdminStats_alerts(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AdminStats", field.Name)
+}
+
 func childFields_Alert(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -11813,6 +12001,14 @@ func childFields_CloneServerPayload(ctx context.Context, ec *executionContext, f
 	return nil, fmt.Errorf("no field named %q was found under type CloneServerPayload", field.Name)
 }
 
+func childFields_ConfirmTotpPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "recoveryCodes":
+		return fieldContext_ConfirmTotpPayload_recoveryCodes(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmTotpPayload", field.Name)
+}
+
 func childFields_ConsoleBatch(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "lines":
@@ -12063,6 +12259,24 @@ func childFields_DeleteWebhookPayload(ctx context.Context, ec *executionContext,
 	return nil, fmt.Errorf("no field named %q was found under type DeleteWebhookPayload", field.Name)
 }
 
+func childFields_DisableTotpPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_DisableTotpPayload_user(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DisableTotpPayload", field.Name)
+}
+
+func childFields_EnableTotpPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "secret":
+		return fieldContext_EnableTotpPayload_secret(ctx, ec, field)
+	case "uri":
+		return fieldContext_EnableTotpPayload_uri(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EnableTotpPayload", field.Name)
+}
+
 func childFields_Enrolment(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "token":
@@ -12147,6 +12361,32 @@ func childFields_GrantServerAccessPayload(ctx context.Context, ec *executionCont
 		return fieldContext_GrantServerAccessPayload_inviteToken(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GrantServerAccessPayload", field.Name)
+}
+
+func childFields_HealthOfNode(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return fieldContext_HealthOfNode_node(ctx, ec, field)
+	case "healthy":
+		return fieldContext_HealthOfNode_healthy(ctx, ec, field)
+	case "latency":
+		return fieldContext_HealthOfNode_latency(ctx, ec, field)
+	case "error":
+		return fieldContext_HealthOfNode_error(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HealthOfNode", field.Name)
+}
+
+func childFields_HealthOfPart(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "healthy":
+		return fieldContext_HealthOfPart_healthy(ctx, ec, field)
+	case "latency":
+		return fieldContext_HealthOfPart_latency(ctx, ec, field)
+	case "error":
+		return fieldContext_HealthOfPart_error(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HealthOfPart", field.Name)
 }
 
 func childFields_HostNode(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12479,6 +12719,16 @@ func childFields_Permission(ctx context.Context, ec *executionContext, field gra
 	return nil, fmt.Errorf("no field named %q was found under type Permission", field.Name)
 }
 
+func childFields_ProcessorTotal(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "limit":
+		return fieldContext_ProcessorTotal_limit(ctx, ec, field)
+	case "allocated":
+		return fieldContext_ProcessorTotal_allocated(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProcessorTotal", field.Name)
+}
+
 func childFields_RedeliverWebhookPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "delivery":
@@ -12545,6 +12795,16 @@ func childFields_ResolveAlertsPayload(ctx context.Context, ec *executionContext,
 		return fieldContext_ResolveAlertsPayload_alerts(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResolveAlertsPayload", field.Name)
+}
+
+func childFields_ResourceTotal(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "limit":
+		return fieldContext_ResourceTotal_limit(ctx, ec, field)
+	case "allocated":
+		return fieldContext_ResourceTotal_allocated(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResourceTotal", field.Name)
 }
 
 func childFields_RestartServerPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12829,6 +13089,16 @@ func childFields_ServerStateChange(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type ServerStateChange", field.Name)
 }
 
+func childFields_ServerStateCount(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "state":
+		return fieldContext_ServerStateCount_state(ctx, ec, field)
+	case "count":
+		return fieldContext_ServerStateCount_count(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServerStateCount", field.Name)
+}
+
 func childFields_ServerStats(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "at":
@@ -13029,6 +13299,24 @@ func childFields_SuspendUserPayload(ctx context.Context, ec *executionContext, f
 		return fieldContext_SuspendUserPayload_user(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SuspendUserPayload", field.Name)
+}
+
+func childFields_SystemHealth(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return fieldContext_SystemHealth_version(ctx, ec, field)
+	case "uptime":
+		return fieldContext_SystemHealth_uptime(ctx, ec, field)
+	case "healthy":
+		return fieldContext_SystemHealth_healthy(ctx, ec, field)
+	case "database":
+		return fieldContext_SystemHealth_database(ctx, ec, field)
+	case "bus":
+		return fieldContext_SystemHealth_bus(ctx, ec, field)
+	case "nodes":
+		return fieldContext_SystemHealth_nodes(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SystemHealth", field.Name)
 }
 
 func childFields_Task(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
