@@ -80,7 +80,7 @@ func OpenWriter(dir string, opts Options) (*Writer, error) {
 }
 
 // Append adds one line and returns its sequence number. Readers see it after Flush at the latest. A text that is not
-// fit for one line is made so (see Clean). It fails only with ErrFull, and the line then has no sequence number.
+// fit for one line is made so (see Clean). It fails with ErrFull, or after Close; the line then has no sequence number.
 func (w *Writer) Append(stream kind.Stream, text string, at time.Time) (uint64, error) {
 	return w.log.Append(code(stream), text, at) //nolint:wrapcheck // the same package in effect
 }

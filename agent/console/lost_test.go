@@ -1,6 +1,10 @@
 package console_test
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,4 +61,80 @@ func appendAfter(t *testing.T, dir string, after uint64, n int) (last uint64) {
 		t.Fatal(err)
 	}
 	return last
+}
+
+// TestPowerCut gives no number twice that a reader elsewhere may have, although its line is lost here.
+func TestPowerCut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w, err := console.OpenWriter(dir, console.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5000 {
+		if _, err := w.Append(kind.StreamStdout, "line", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	last := w.LastSeq()
+	after := t.TempDir() // what is on the disk, but for the lines that never came there
+	reservation, err := os.ReadFile(filepath.Join(dir, "reserved"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, upto, _ := strings.Cut(strings.TrimSpace(string(reservation)), " ")
+	if n, err := strconv.ParseUint(upto, 10, 64); err != nil || n < last || n > last+64<<10 {
+		t.Fatalf("line %d was given, the reservation is %q", last, reservation)
+	}
+	appendAfter(t, after, 0, 3)
+	if err := os.WriteFile(filepath.Join(after, "reserved"), []byte("another-boot "+upto), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := appendAfter(t, after, 0, 1); got <= last {
+		t.Errorf("the number %d is given again", got)
+	}
+
+	// A writer that was killed has lost nothing, and one that was closed neither.
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := appendAfter(t, dir, 0, 1); got != last+1 {
+		t.Errorf("after a close the number is %d, want %d", got, last+1)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "reserved"), reservation, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := appendAfter(t, dir, 0, 1); got != last+2 {
+		t.Errorf("on the same boot the number is %d, want %d", got, last+2)
+	}
+}
+
+// TestNonsensicalNumbers has the panel, a file's name and a reservation name numbers after which there would be no more.
+func TestNonsensicalNumbers(t *testing.T) {
+	t.Parallel()
+	const nonsense = "18446744073709551615"
+	for name, put := range map[string]string{"the panel's": "", "a segment's": nonsense + ".log", "a reservation": "reserved"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, before := range []int{0, 7} {
+				dir := t.TempDir()
+				if before > 0 {
+					appendAfter(t, dir, 0, before)
+				}
+				after := uint64(1<<64 - 1)
+				if put != "" {
+					after = 0
+					if err := os.WriteFile(filepath.Join(dir, put), []byte("another-boot "+nonsense), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if got, want := appendAfter(t, dir, after, 1), uint64(before)+1; got != want {
+					t.Errorf("after %d lines the next one has number %d, want %d", before, got, want)
+				}
+			}
+		})
+	}
 }

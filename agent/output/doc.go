@@ -3,7 +3,8 @@
 //
 // Invariants:
 //   - a log has at most one Writer at a time, over all processes: OpenWriter takes an exclusive lock on the directory;
-//   - sequence numbers start at 1, grow by one with each line and go on after a restart;
+//   - sequence numbers start at 1, grow by one with each line and go on after a restart; after a power cut some are left
+//     out, so that none is given twice;
 //   - a line that a Reader has seen never changes; lines leave only from the oldest end, whole segments at a time, and
 //     ReadAfter says how many are missing;
 //   - readers need no lock and never hold up the writer.

@@ -34,7 +34,7 @@ func segments(dir string) ([]uint64, error) {
 		if !ok || len(digits) != 20 {
 			continue
 		}
-		if first, err := strconv.ParseUint(digits, 10, 64); err == nil && first > 0 {
+		if first, err := strconv.ParseUint(digits, 10, 64); err == nil && first > 0 && first <= maxSeq {
 			firsts = append(firsts, first)
 		}
 	}

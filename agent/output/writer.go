@@ -23,6 +23,8 @@ const (
 	bufferMax = 256 << 10
 	// maxSkip bounds how many numbers are passed over at once: more cannot have been lost, and numbers end.
 	maxSkip = 1 << 40
+	// maxSeq is the highest number that is believed, wherever it comes from: the panel takes none above it.
+	maxSeq = 1 << 62
 )
 
 // Options are a Writer's limits; a zero takes the default.
@@ -51,6 +53,9 @@ type Writer struct {
 	// flushed is the last line that is in the file.
 	flushed uint64
 	old     []segment
+	// reserved is the last number that may be given out without another reservation, block the size of the last one.
+	reserved, block uint64
+	reservedAt      time.Time
 }
 
 type segment struct {
@@ -81,11 +86,20 @@ func OpenWriter(dir string, opts Options) (*Writer, error) {
 		}
 		return nil, fmt.Errorf("lock console: %w", err)
 	}
+	opts.After = max(opts.After, abandoned(dir))
 	w := &Writer{dir: dir, opts: opts, lock: lock}
 	if err := w.load(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlock(lock))
 	}
 	return w, nil
+}
+
+// unlock gives the lock back, even if a process that is just being started still has the file open.
+func unlock(lock *os.File) error {
+	if err := errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close()); err != nil {
+		return fmt.Errorf("unlock console: %w", err)
+	}
+	return nil
 }
 
 // load finds the end of the log and cuts off what is no whole record.
@@ -95,7 +109,9 @@ func (w *Writer) load() error {
 		return err
 	}
 	if len(firsts) == 0 {
-		w.last = w.opts.After
+		if w.opts.After <= maxSeq {
+			w.last = w.opts.After
+		}
 		return w.create(w.last + 1)
 	}
 	end := len(firsts) - 1
@@ -145,19 +161,19 @@ func (w *Writer) create(first uint64) error {
 }
 
 // Append adds one line and returns its sequence number. Readers see it after Flush at the latest. A text that is not
-// fit for one line is made so (see Clean). It fails only with ErrFull, and the line then has no sequence number.
+// fit for one line is made so (see Clean). It fails with ErrFull, or after Close; the line then has no sequence number.
 func (w *Writer) Append(stream Stream, text string, at time.Time) (uint64, error) {
 	text = Clean(text)
-	return w.add(func(dst []byte, seq uint64) []byte { return appendRecord(dst, seq, at, stream, text) })
+	return w.add(at, func(dst []byte, seq uint64) []byte { return appendRecord(dst, seq, at, stream, text) })
 }
 
 // AppendLine is Append for a line of a Splitter, which is fit as it is. It does not keep the slice.
 func (w *Writer) AppendLine(stream Stream, line []byte, at time.Time) (uint64, error) {
-	return w.add(func(dst []byte, seq uint64) []byte { return appendRecord(dst, seq, at, stream, line) })
+	return w.add(at, func(dst []byte, seq uint64) []byte { return appendRecord(dst, seq, at, stream, line) })
 }
 
 // add gives the next sequence number to the record that encode appends.
-func (w *Writer) add(encode func(dst []byte, seq uint64) []byte) (uint64, error) {
+func (w *Writer) add(at time.Time, encode func(dst []byte, seq uint64) []byte) (uint64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.file == nil {
@@ -172,6 +188,9 @@ func (w *Writer) add(encode func(dst []byte, seq uint64) []byte) (uint64, error)
 		if err := w.rotate(); err != nil && len(w.buf) >= bufferMax {
 			return 0, fmt.Errorf("%w: %w", ErrFull, err)
 		}
+	}
+	if w.last >= w.reserved {
+		w.reserve(at)
 	}
 	w.last++
 	w.buf = encode(w.buf, w.last)
@@ -235,6 +254,13 @@ func (w *Writer) LastSeq() uint64 {
 	return w.last
 }
 
+// Flushed is the sequence number of the last line that readers can see.
+func (w *Writer) Flushed() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flushed
+}
+
 // Unwritten is how many lines have a number and are not in the file: those that a reader does not see yet, and after a
 // Close that failed never will.
 func (w *Writer) Unwritten() uint64 {
@@ -268,8 +294,11 @@ func (w *Writer) Close() error {
 	if w.file == nil {
 		return nil
 	}
-	// Unlocked by hand: a process that is being started at this moment may have the descriptor, too.
-	err := errors.Join(w.flush(), w.file.Close(), syscall.Flock(int(w.lock.Fd()), syscall.LOCK_UN), w.lock.Close())
+	err := w.flush()
+	if err == nil {
+		err = w.settle()
+	}
+	err = errors.Join(err, w.file.Close(), unlock(w.lock))
 	w.file = nil
 	return err
 }
