@@ -5,7 +5,8 @@
 // It owns the program (its parent, sends its signals, records its end), the program's standard input and output, and,
 // while it lives, the server's console log. Guarantees:
 //   - the program's output is read whether or not an agent is attached, and is in the log before an agent is told;
-//   - when the program has ended, nothing it started is left, and run/exit.json is on the disk before the holder ends;
+//   - when the program has ended, nothing it started is left, and run/exit.json is on the disk before the holder ends,
+//     for which there is room even when the disk is full; an agent that is attached is told in any case;
 //   - when the holder is killed, the kernel kills the program: none is left that would block on its output;
 //   - an agent that does not read what it is sent is cut off and can attach again.
 //
@@ -21,7 +22,7 @@
 //
 // On the socket both sides send JSON objects, one a line. The holder begins with a Push that carries Hello. The agent
 // sends Requests; each is answered by a Push with its ID. In between, the holder pushes "written up to" and "ready".
-// The end of the program is the end of the connection and of the lock: exit.json then says the rest.
+// The end of the program is told last, and is the end of the connection and of the lock.
 //
 // Only package attach, for a runtime, may start one. The package imports as little as possible, since each running
 // server pays for it.

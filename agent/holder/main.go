@@ -166,6 +166,7 @@ func (h *holder) run() error {
 	err = errors.Join(err, StoreExit(".", exit))
 	_ = h.listener.file.Close()
 	writers.Wait()
+	h.hub.tell(Push{Exit: &exit})
 	h.hub.close()
 	return errors.Join(err, os.Remove(SocketFile))
 }
@@ -252,7 +253,7 @@ func (h *holder) handle(a *agent, req Request) {
 	}
 	switch {
 	case req.Input != nil:
-		h.stdin.offer(*req.Input, time.Duration(req.TimeoutMS)*time.Millisecond, done)
+		h.stdin.offer(req, done)
 	case req.After > 0:
 		done(0, h.recorder.skip(req.After))
 	case req.Notice != nil:

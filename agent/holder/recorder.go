@@ -75,6 +75,9 @@ func (r *recorder) say(stream output.Stream, text string, now time.Time) (uint64
 func (r *recorder) sayLocked(stream output.Stream, text string, now time.Time) (uint64, error) {
 	r.explain(now)
 	seq, err := r.log.Append(stream, text, now)
+	if err != nil {
+		r.unwritten++
+	}
 	r.flush()
 	return seq, err
 }
@@ -150,7 +153,7 @@ func (r *recorder) excerpt() []string {
 func (r *recorder) news() (wrote uint64, ready bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.log.LastSeq(), r.ready
+	return r.log.Flushed(), r.ready
 }
 
 // retry writes what the disk has refused, again and again until stop is closed: nothing else would when the program

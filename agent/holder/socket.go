@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -129,6 +130,18 @@ func (h *hub) remove(a *agent) {
 			return
 		}
 	}
+}
+
+// tell sends a message to every agent.
+func (h *hub) tell(p Push) {
+	h.mu.Lock()
+	agents := slices.Clone(h.agents)
+	h.mu.Unlock()
+	var sending sync.WaitGroup
+	for _, a := range agents {
+		sending.Go(func() { a.send(p) })
+	}
+	sending.Wait()
 }
 
 // close ends all connections and waits for their goroutines.

@@ -14,14 +14,12 @@ var (
 	errStdinFull   = errors.New("The program does not read its input: try it again later.")
 )
 
-const defaultInputTimeout = 5 * time.Second
-
 // input is one line to write to the program.
 type input struct {
 	text string
 	// until is when whoever has sent it stops waiting: after that it must not be written any more.
 	until time.Time
-	// done is called with the sequence number of the line in the console.
+	// done is called with the sequence number of the line in the console, which is 0 when the disk did not take it.
 	done func(seq uint64, err error)
 }
 
@@ -35,12 +33,9 @@ type stdin struct {
 }
 
 // offer queues a line, or refuses it when the program is that far behind.
-func (s *stdin) offer(text string, timeout time.Duration, done func(seq uint64, err error)) {
-	if timeout <= 0 {
-		timeout = defaultInputTimeout
-	}
+func (s *stdin) offer(req Request, done func(seq uint64, err error)) {
 	select {
-	case s.queue <- input{text: text, until: time.Now().Add(timeout), done: done}:
+	case s.queue <- input{text: *req.Input, until: time.Now().Add(req.patience()), done: done}:
 	default:
 		done(0, errStdinFull)
 	}
@@ -70,7 +65,7 @@ func (s *stdin) write(in input) (uint64, error) {
 	}
 	text := output.Clean(in.text)
 	s.rest = []byte(text + "\n")
-	seq := uint64(0)
+	seq, begun := uint64(0), false
 	err := s.each(func(fd uintptr) (bool, error) {
 		// The line is recorded with the lock held over the write, so that no answer to it can come before it.
 		s.recorder.mu.Lock()
@@ -79,17 +74,15 @@ func (s *stdin) write(in input) (uint64, error) {
 		if n <= 0 {
 			return false, err
 		}
-		s.rest = s.rest[n:]
-		seq, err = s.recorder.sayLocked(output.Input, text, time.Now())
-		return true, err
+		s.rest, begun = s.rest[n:], true
+		// What the disk does not take is counted there. The program has the line all the same.
+		seq, _ = s.recorder.sayLocked(output.Input, text, time.Now())
+		return true, nil
 	})
-	if seq == 0 {
+	if !begun {
 		// The program got nothing of it: it must not come later, when nobody expects it any more.
 		s.rest = nil
 		return 0, err
-	}
-	if err != nil {
-		return seq, err
 	}
 	return seq, s.finish()
 }

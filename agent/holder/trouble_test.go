@@ -3,6 +3,7 @@ package holder
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,7 +140,8 @@ func TestLateInput(t *testing.T) {
 	defer write.Close()
 	s := &stdin{file: write, queue: make(chan input, 2)}
 	answers := make(chan error, 1)
-	s.offer("too late", time.Nanosecond, func(_ uint64, err error) { answers <- err })
+	late := Request{Input: new("too late"), TimeoutMS: 60_000, Deadline: monotonic()} // it waited long to be read
+	s.offer(late, func(_ uint64, err error) { answers <- err })
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() { defer close(done); s.run(stop) }()
 	if err := <-answers; !errors.Is(err, errStdinFull) {
@@ -147,6 +149,54 @@ func TestLateInput(t *testing.T) {
 	}
 	close(stop)
 	<-done
+}
+
+// TestInputOnAFullDisk writes a line to the program whose record the disk does not take.
+func TestInputOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t, "512k")
+	log, err := output.OpenWriter(filepath.Join(dir, "console"), output.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRecorder(log, Spec{}, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := fill(t, dir)
+	for err == nil {
+		_, err = r.say(output.System, strings.Repeat("x", 4000), time.Now())
+	}
+	told := r.unwritten
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	s := &stdin{file: write, recorder: r, queue: make(chan input, 2)}
+	type answer struct {
+		seq uint64
+		err error
+	}
+	answers := make(chan answer, 1)
+	s.offer(Request{Input: new("stop")}, func(seq uint64, err error) { answers <- answer{seq, err} })
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() { defer close(done); s.run(stop) }()
+	if got := <-answers; got.seq != 0 || got.err != nil || r.unwritten != told+1 {
+		t.Errorf("answered with %+v, %d lines are unwritten after %d", got, r.unwritten, told)
+	}
+	close(stop)
+	<-done
+	if err := write.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(read); string(got) != "stop\n" || err != nil {
+		t.Errorf("the program got %q, %v", got, err)
+	}
+	free()
+	if _, unwritten, err := r.finish(); unwritten != 0 || err != nil {
+		t.Errorf("at the end %d are unwritten, %v", unwritten, err)
+	}
 }
 
 // TestExhausted tells what passes from what does not.

@@ -16,7 +16,7 @@ import (
 
 const (
 	writeTimeout = 5 * time.Second
-	maxPush      = 64 << 10
+	maxPush      = 1 << 20 // an Exit with its last lines is the largest
 )
 
 // Conn is a connection to a holder that has greeted.

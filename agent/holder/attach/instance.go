@@ -93,14 +93,21 @@ func (i *Instance) Detached() <-chan struct{} { return i.stop }
 func (i *Instance) watch(ctx context.Context) {
 	conn := i.conn
 	for conn != nil {
-		i.read(conn)
+		said := i.read(conn)
 		_ = conn.Close()
-		conn = i.recover(ctx)
+		conn = i.recover(ctx, said)
 	}
 }
 
-// recover returns the next connection; nil when there will be none.
-func (i *Instance) recover(ctx context.Context) *Conn {
+// left waits until the holder has ended, after it said how the program did.
+func (i *Instance) left(ctx context.Context) bool {
+	lock, err := AwaitLock(ctx, RunDir(i.dir))
+	return err == nil && Unlock(lock) == nil
+}
+
+// recover returns the next connection; nil when there will be none. The end of which the holder has told counts where
+// nothing else is known: the disk may have taken no record of it.
+func (i *Instance) recover(ctx context.Context, said *holder.Exit) *Conn {
 	pause := firstRetry
 	retry := time.NewTimer(pause)
 	defer retry.Stop()
@@ -111,6 +118,9 @@ func (i *Instance) recover(ctx context.Context) *Conn {
 		case <-retry.C:
 		}
 		conn, exit, err := i.resume(ctx)
+		if unknown := err != nil || exit == nil || exit.Lost; said != nil && conn == nil && unknown && i.left(ctx) {
+			exit, err = said, nil
+		}
 		switch {
 		case err != nil:
 			pause = min(2*pause, lastRetry)
@@ -149,12 +159,15 @@ func (i *Instance) replace(conn *Conn) bool {
 	return true
 }
 
-// read passes on what comes over one connection.
-func (i *Instance) read(conn *Conn) {
+// read passes on what comes over one connection, and returns the end of the program if it is told of it.
+func (i *Instance) read(conn *Conn) *holder.Exit {
 	for {
 		p, err := conn.next()
 		if err != nil {
-			return
+			return nil
+		}
+		if p.Exit != nil {
+			return p.Exit
 		}
 		if p.ID != 0 {
 			i.mu.Lock()
@@ -285,8 +298,7 @@ func (i *Instance) send(req *holder.Request) (<-chan holder.Push, error) {
 func (i *Instance) Input(ctx context.Context, text string) (uint64, error) {
 	req := holder.Request{Input: &text}
 	if deadline, ok := ctx.Deadline(); ok {
-		// A little less, so that the holder's own answer arrives in time.
-		req.TimeoutMS = max(1, (time.Until(deadline) - 100*time.Millisecond).Milliseconds())
+		req.Expires(time.Until(deadline) - 100*time.Millisecond) // so that the holder's own answer arrives in time
 	}
 	p, err := i.Ask(ctx, req)
 	if err != nil {

@@ -200,8 +200,8 @@ func conclude(run string) (*holder.Exit, error) {
 	}
 	killMarked(spec.Mark)
 	exit = holder.Exit{Run: spec.Run, Code: -1, At: time.Now(), Lost: true}
-	err = errors.Join(holder.StoreExit(run, exit), attach.Unlock(lock))
-	return &exit, err
+	_ = holder.StoreExit(run, exit) // what the disk does not take is concluded again
+	return &exit, attach.Unlock(lock)
 }
 
 // killMarked ends every process that was started with the mark in its environment.

@@ -2,6 +2,8 @@ package process_test
 
 import (
 	"context"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	_ "github.com/catalyst-panel/catalyst/agent/earlyexec"
+	"github.com/catalyst-panel/catalyst/agent/holder/attach"
 	"github.com/catalyst-panel/catalyst/agent/procfs"
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
@@ -337,5 +342,109 @@ func TestNoZombies(t *testing.T) {
 		if p.Zombie && p.Parent == os.Getpid() {
 			t.Errorf("a holder is left as a zombie: %+v", p)
 		}
+	}
+}
+
+// holderOf is the process that holds the bench's program.
+func holderOf(t *testing.T, b *runtimetest.Bench) int {
+	t.Helper()
+	run := filepath.Join(b.Dir.Path, "run")
+	conn, err := attach.Dial(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	return conn.Hello.HolderPID
+}
+
+// TestLateInput does not write a line after its time when it was the holder that was held up.
+func TestLateInput(t *testing.T) {
+	t.Parallel()
+	b := bench(t)
+	inst := b.Start(runtimetest.Demo())
+	b.Ready(inst)
+	pid := holderOf(t, b)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for stopped := false; !stopped; <-poll.C {
+		status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopped = strings.Contains(string(status), "State:\tT")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := inst.Input(ctx, "say too late"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("input to a holder that is held up: %v", err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	b.Input(inst, "say in time")
+	b.Line("you said: in time")
+	if texts := strings.Join(b.Texts(), "|"); strings.Contains(texts, "too late") {
+		t.Errorf("console = %q", texts)
+	}
+}
+
+// TestHolderWithoutDescriptors has connections fail for want of descriptors, and attaches once there are some again.
+func TestHolderWithoutDescriptors(t *testing.T) {
+	t.Parallel()
+	b := bench(t)
+	inst := b.Start(runtimetest.Demo())
+	b.Ready(inst)
+	pid := holderOf(t, b)
+	inst.Detach()
+	var before unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: before.Max}, nil); err != nil {
+		t.Fatal(err)
+	}
+	refused, err := net.Dial("unix", filepath.Join(b.Dir.Path, "run", "holder.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer refused.Close()
+	if err := refused.SetReadDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := refused.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("a holder without descriptors answered: %v", err)
+	}
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &before, nil); err != nil {
+		t.Fatal(err)
+	}
+	again := b.Adopt()
+	if again == nil {
+		t.Fatal("nothing was adopted")
+	}
+	b.Input(again, "say still here")
+	b.Line("you said: still here")
+}
+
+// TestEndThatCannotBeStored tells how a program ended where the disk takes nothing any more.
+func TestEndThatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	b := bench(t)
+	inst := b.Start(runtimetest.Demo())
+	b.Ready(inst)
+	inTheWay := filepath.Join(b.Dir.Path, "run", "exit.json", "x")
+	if err := os.MkdirAll(inTheWay, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.Input(inst, "crash 5")
+	if exit := b.Exit(inst); exit.Code != 5 || exit.Lost {
+		t.Errorf("exit = %+v, want code 5", exit)
+	}
+	if err := os.RemoveAll(filepath.Dir(inTheWay)); err != nil {
+		t.Fatal(err)
 	}
 }
