@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/console"
+	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 )
@@ -28,6 +29,8 @@ func (c *chatter) program(id string) *talker {
 	defer c.mu.Unlock()
 	return c.programs[id]
 }
+
+func (c *chatter) Prepare(context.Context, *protocol.ServerSpec, runtime.Progress) error { return nil }
 
 func (c *chatter) Start(_ context.Context, spec runtime.Spec) (runtime.Instance, error) {
 	w, err := console.OpenWriter(filepath.Join(spec.Path, "console"), console.Options{})
@@ -129,6 +132,8 @@ func (a *attachment) Notice(_ context.Context, text string) error {
 }
 
 func (*attachment) Skip(context.Context, uint64) error { return nil }
+
+func (*attachment) Limit(context.Context, *protocol.Limits) error { return nil }
 
 func (a *attachment) Signal(_ context.Context, signal syscall.Signal) error {
 	a.talker.exit(128 + int(signal))

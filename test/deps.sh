@@ -4,8 +4,10 @@
 set -eu
 
 # The race detector needs a C compiler; PostgreSQL is the second database; freeciv-server is a real game; OpenSSH's sftp
-# is a real client; protoc generates the agent's wire contract.
-packages='ca-certificates gcc git libc6-dev freeciv-server openssh-client postgresql protobuf-compiler'
+# is a real client; protoc generates the agent's wire contract. containerd with what it needs runs real containers, and
+# teeworlds-server is a game that speaks UDP.
+packages='ca-certificates containerd containernetworking-plugins freeciv-server gcc git iptables libc6-dev openssh-client
+postgresql procps protobuf-compiler runc teeworlds-server'
 
 if ! command -v dpkg-query >/dev/null; then
 	echo "Not a Debian system: tests that need one of these are skipped when it is missing: $packages"

@@ -10,12 +10,18 @@
 //   - when the holder is killed, the kernel kills the program: none is left that would block on its output;
 //   - an agent that does not read what it is sent is cut off and can attach again.
 //
+// Under a runtime of containers the program is somebody else's child, and its standard streams are FIFOs. The holder then
+// keeps them open for reading and writing, so that neither the program nor its supervisor notices whether an agent is
+// there; the agent tells it how the container has ended (Request.End), and starts another holder where one has died: until
+// then the FIFOs hold what they can, and the program waits.
+//
 // The directory run/, the holder's working directory, holds:
 //
 //	spec.json    what to run; written by the agent
 //	exit.json    how it ended (Exit); written by the holder
 //	holder.lock  locked (flock) by the holder as long as it lives; the agent opens and locks it and hands it over
 //	holder.sock  Unix socket where agents attach
+//	ready        is there when a container was ready
 //	holder.log   what the holder itself has to say on its standard error, normally nothing
 //
 // The holder gets the locked file as descriptor 3 and a pipe as 4, on which it answers one Started.

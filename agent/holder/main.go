@@ -39,7 +39,7 @@ const (
 // holder is one running holder.
 type holder struct {
 	spec     Spec
-	program  *program
+	program  program
 	recorder *recorder
 	stdin    *stdin
 	hub      *hub
@@ -109,9 +109,6 @@ func open(dir string) (*holder, error) {
 	if err := ReadFile(SpecFile, &h.spec); err != nil {
 		return nil, err
 	}
-	if len(h.spec.Argv) == 0 {
-		return nil, errors.New("The server has no startup command.")
-	}
 	log, err := output.OpenWriter(h.spec.ConsoleDir, output.Options{After: h.spec.ConsoleAfter})
 	if err != nil {
 		return nil, fmt.Errorf("open console log: %w", err)
@@ -125,38 +122,64 @@ func open(dir string) (*holder, error) {
 	if h.listener, err = listen(SocketFile); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	if h.program, err = startProgram(h.spec); err != nil {
+	if h.program, err = newProgram(h.spec); err != nil {
 		// Nothing may be joined to it: this is what people read.
 		_, _ = log.Close(), h.listener.file.Close()
 		return nil, err
 	}
-	h.stdin = &stdin{file: h.program.stdin, recorder: h.recorder, queue: make(chan input, 64)}
+	h.stdin = &stdin{file: h.program.streams().stdin, recorder: h.recorder, queue: make(chan input, 64)}
 	return h, nil
+}
+
+// program is what the holder holds: a child of its own, or a container's standard streams.
+type program interface {
+	// streams are the holder's ends of its standard input and output; stderr is nil where a terminal has merged them.
+	streams() *streams
+	// hello says what there is to say of it to an agent.
+	hello(*Hello)
+	// wait returns when it has ended.
+	wait() Exit
+	// settle returns when nothing more comes of it, drained being closed when all its output was read.
+	settle(drained <-chan struct{})
+	hasEnded() bool
+	signal(sig syscall.Signal) error
+	// end says that it has ended, where the holder cannot see that by itself.
+	end(Exit) error
+}
+
+// newProgram starts the child, or opens the container's streams.
+func newProgram(spec Spec) (program, error) {
+	switch {
+	case spec.FIFOs != nil:
+		return openContainer(*spec.FIFOs)
+	case len(spec.Argv) == 0:
+		return nil, errors.New("The server has no startup command.")
+	}
+	return startChild(spec)
 }
 
 // run returns when the program has ended and its end is on the disk.
 func (h *holder) run() error {
 	var readers, writers sync.WaitGroup
-	readers.Go(func() { h.read(output.Stdout, h.program.stdout) })
-	readers.Go(func() { h.read(output.Stderr, h.program.stderr) })
+	streams := h.program.streams()
+	readers.Go(func() { h.read(output.Stdout, streams, streams.stdout) })
+	if streams.stderr != nil {
+		readers.Go(func() { h.read(output.Stderr, streams, streams.stderr) })
+	}
 	stop := make(chan struct{})
 	writers.Go(func() { h.stdin.run(stop) })
 	writers.Go(func() { h.recorder.retry(stop) })
 	writers.Go(h.accept)
 
-	exit := h.program.exit(h.program.wait())
+	exit := h.program.wait()
 	drained := make(chan struct{})
 	go func() {
 		readers.Wait()
 		close(drained)
 	}()
-	if !h.program.wasKilled() {
-		waitFor(drained, drainFor)
-	}
-	h.program.killLeftovers(leftoversFor)
-	waitFor(drained, drainFor)
+	h.program.settle(drained)
 	// Whoever still holds the pipes now cannot be killed. The log ends here.
-	_, _, _ = h.program.stdout.Close(), h.program.stderr.Close(), h.program.stdin.Close()
+	streams.close()
 	<-drained
 
 	close(stop)
@@ -181,7 +204,7 @@ func waitFor(done <-chan struct{}, limit time.Duration) {
 }
 
 // read records one output stream to its end.
-func (h *holder) read(stream output.Stream, f *os.File) {
+func (h *holder) read(stream output.Stream, streams *streams, f *os.File) {
 	var (
 		splitter   output.Splitter
 		unfinished bool
@@ -189,18 +212,15 @@ func (h *holder) read(stream output.Stream, f *os.File) {
 	)
 	defer func() { h.recorder.idle(stream, &splitter, true, time.Now()) }()
 	for {
-		deadline := time.Time{}
-		if unfinished {
-			deadline = time.Now().Add(idleAfter)
-		}
-		if err := f.SetReadDeadline(deadline); err != nil {
+		last, err := streams.await(f, unfinished)
+		if err != nil {
 			return
 		}
 		n, err := f.Read(buf)
 		if n > 0 {
 			unfinished = h.recorder.output(stream, &splitter, buf[:n], time.Now())
 		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if errors.Is(err, os.ErrDeadlineExceeded) && !last {
 			h.recorder.idle(stream, &splitter, false, time.Now())
 			unfinished = false
 			continue
@@ -227,9 +247,9 @@ func (h *holder) accept() {
 		a := h.hub.add(file)
 		h.hub.group.Go(func() {
 			defer h.hub.remove(a)
-			a.send(Push{Hello: &Hello{
-				Run: h.spec.Run, HolderPID: os.Getpid(), PID: h.program.pid, StartedAt: h.program.startedAt,
-			}})
+			hello := &Hello{Run: h.spec.Run, HolderPID: os.Getpid()}
+			h.program.hello(hello)
+			a.send(Push{Hello: hello})
 			var pusher sync.WaitGroup
 			pusher.Go(func() { a.push(h.recorder) })
 			a.serve(func(req Request) { h.handle(a, req) })
@@ -260,6 +280,8 @@ func (h *holder) handle(a *agent, req Request) {
 		done(h.recorder.say(output.System, *req.Notice, time.Now()))
 	case req.Signal > 0:
 		done(0, h.program.signal(syscall.Signal(req.Signal)))
+	case req.End != nil:
+		done(0, h.program.end(*req.End))
 	default:
 		done(0, errors.New("the request asks for nothing"))
 	}

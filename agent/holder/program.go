@@ -18,13 +18,13 @@ import (
 
 var errEnded = errors.New("The program has ended.")
 
-// program is the running game and the holder's ends of its pipes.
-type program struct {
-	pid                   int
-	shell                 bool
-	startedAt             time.Time
-	stdin, stdout, stderr *os.File
-	oomKills              uint64
+// child is a program that the holder has started.
+type child struct {
+	pid       int
+	shell     bool
+	startedAt time.Time
+	pipes     streams
+	oomKills  uint64
 
 	mu sync.Mutex
 	// ended is set before the program is waited for: while it is false, pid cannot belong to another process.
@@ -33,9 +33,9 @@ type program struct {
 	killed bool
 }
 
-// startProgram starts the program in a session of its own. The calling thread must live as long as the program should:
+// startChild starts the program in a session of its own. The calling thread must live as long as the program should:
 // the kernel kills the program when that thread ends.
-func startProgram(spec Spec) (*program, error) {
+func startChild(spec Spec) (*child, error) {
 	file, err := lookPath(spec)
 	if err != nil {
 		return nil, err
@@ -55,9 +55,9 @@ func startProgram(spec Spec) (*program, error) {
 			return nil, err
 		}
 	}
-	p := &program{
+	p := &child{
 		shell: spec.Shell, startedAt: time.Now(), oomKills: procfs.OOMKills(),
-		stdin: ours[0], stdout: ours[1], stderr: ours[2],
+		pipes: streams{stdin: ours[0], stdout: ours[1], stderr: ours[2]},
 	}
 	p.pid, err = syscall.ForkExec(file, spec.Argv, &syscall.ProcAttr{
 		Dir:   spec.Dir,
@@ -127,8 +127,27 @@ func lookPath(spec Spec) (string, error) {
 	return "", fmt.Errorf("The program %q was not found on this node: install it or change the startup.", name)
 }
 
-// wait reaps children until the program itself has ended, and returns how.
-func (p *program) wait() syscall.WaitStatus {
+func (p *child) streams() *streams { return &p.pipes }
+
+func (p *child) hello(h *Hello) { h.PID, h.StartedAt = p.pid, p.startedAt }
+
+// end is not for it: the holder sees the end of its child.
+func (p *child) end(Exit) error { return errors.New("the holder sees by itself how its program ends") }
+
+// wait returns how the program has ended.
+func (p *child) wait() Exit { return p.exit(p.await()) }
+
+// settle gives what the program has left behind a moment, and kills it.
+func (p *child) settle(drained <-chan struct{}) {
+	if !p.wasKilled() {
+		waitFor(drained, drainFor)
+	}
+	p.killLeftovers(leftoversFor)
+	waitFor(drained, drainFor)
+}
+
+// await reaps children until the program itself has ended, and returns how.
+func (p *child) await() syscall.WaitStatus {
 	for {
 		var info unix.Siginfo
 		if err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
@@ -146,7 +165,7 @@ func (p *program) wait() syscall.WaitStatus {
 }
 
 // reap waits for every child that has ended.
-func (p *program) reap() (syscall.WaitStatus, bool) {
+func (p *child) reap() (syscall.WaitStatus, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
@@ -165,19 +184,19 @@ func (p *program) reap() (syscall.WaitStatus, bool) {
 	}
 }
 
-func (p *program) setEnded() {
+func (p *child) setEnded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true
 }
 
-func (p *program) hasEnded() bool {
+func (p *child) hasEnded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ended
 }
 
-func (p *program) wasKilled() bool {
+func (p *child) wasKilled() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.killed
@@ -186,7 +205,7 @@ func (p *program) wasKilled() bool {
 // signal sends a signal to the program. SIGKILL goes to everything that it started, others to its process group, as
 // from a terminal. A shell that would die of the signal at once is spared while it has children: they are the game,
 // and its shell's end would cut them short.
-func (p *program) signal(sig syscall.Signal) error {
+func (p *child) signal(sig syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -209,7 +228,7 @@ func (p *program) signal(sig syscall.Signal) error {
 }
 
 // signalChildren sends a signal to the descendants in the program's group, and reports whether there are any.
-func (p *program) signalChildren(sig syscall.Signal) bool {
+func (p *child) signalChildren(sig syscall.Signal) bool {
 	all, err := procfs.All()
 	if err != nil {
 		return false
@@ -239,7 +258,7 @@ func killBelow(group int) {
 }
 
 // killLeftovers ends everything that the program left behind, within the time.
-func (p *program) killLeftovers(within time.Duration) {
+func (p *child) killLeftovers(within time.Duration) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(within); time.Now().Before(end); <-tick.C {
@@ -253,7 +272,7 @@ func (p *program) killLeftovers(within time.Duration) {
 }
 
 // exit describes the end.
-func (p *program) exit(status syscall.WaitStatus) Exit {
+func (p *child) exit(status syscall.WaitStatus) Exit {
 	if !status.Signaled() {
 		return Exit{Code: status.ExitStatus(), At: time.Now()}
 	}

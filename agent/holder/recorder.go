@@ -3,6 +3,7 @@ package holder
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -29,6 +30,8 @@ type recorder struct {
 	limiter  *output.Limiter
 	patterns []*pattern.Matcher
 	ready    bool
+	// marker is a file that tells a later holder of the same container that it is ready; empty where there is none.
+	marker string
 	// dropped counts lines over the rate limit, unwritten those that the disk did not take, since it was last said.
 	dropped, unwritten uint64
 	// tail is a ring of the last lines, at is where the next one goes.
@@ -43,6 +46,12 @@ func newRecorder(log *output.Writer, spec Spec, wake func()) (*recorder, error) 
 			return nil, errors.New("a ready pattern is damaged")
 		}
 		r.patterns = append(r.patterns, pattern.NewMatcher(p))
+	}
+	if spec.FIFOs != nil {
+		r.marker = ReadyFile
+		if _, err := os.Stat(r.marker); err == nil {
+			r.ready, r.patterns = true, nil
+		}
 	}
 	return r, nil
 }
@@ -86,7 +95,7 @@ func (r *recorder) line(stream output.Stream, line []byte, now time.Time) {
 	if !r.ready {
 		for _, p := range r.patterns {
 			if p.Match(line) {
-				r.ready, r.patterns = true, nil
+				r.becomeReady()
 				break
 			}
 		}
@@ -100,6 +109,17 @@ func (r *recorder) line(stream output.Stream, line []byte, now time.Time) {
 	if _, err := r.log.AppendLine(stream, line, now); err != nil {
 		r.unwritten++
 	}
+}
+
+// becomeReady ends the search for a ready pattern.
+func (r *recorder) becomeReady() {
+	r.ready, r.patterns = true, nil
+	if r.marker == "" {
+		return
+	}
+	// Without it a later holder would wait for a pattern that has come and gone, until the start's time is over; a disk
+	// that does not take it changes nothing for this one.
+	_ = os.WriteFile(r.marker, nil, 0o600)
 }
 
 // explain says how many lines are not in the log, at the place where they would be.

@@ -19,6 +19,7 @@ const (
 	LockFile   = "holder.lock"
 	SocketFile = "holder.sock"
 	LogFile    = "holder.log"
+	ReadyFile  = "ready"
 )
 
 // Command is the sub-command that runs a holder; its only argument is the run directory.
@@ -33,6 +34,8 @@ type Spec struct {
 	Run uint64 `json:"run"`
 	// Mark is a random word that is also in the program's environment, so that stray processes can be recognised.
 	Mark string `json:"mark"`
+	// FIFOs are the standard streams of a container that somebody else starts; Argv, Shell, Env and Dir are not used then.
+	FIFOs *FIFOs `json:"fifos,omitempty"`
 	// Argv is the command. Shell says that it is a shell with a line, whose children are the true program.
 	Argv  []string `json:"argv"`
 	Shell bool     `json:"shell,omitempty"`
@@ -47,6 +50,13 @@ type Spec struct {
 	Limits       output.Limits `json:"limits"`
 	// ReadyPatterns are compiled; the first match in an output line makes the program ready. None: ready at once.
 	ReadyPatterns []pattern.Program `json:"ready_patterns,omitempty"`
+}
+
+// FIFOs are files in the run directory. Stderr is empty where a terminal has merged it with Stdout.
+type FIFOs struct {
+	Stdin  string `json:"stdin"`
+	Stdout string `json:"stdout"`
+	Stderr string `json:"stderr,omitempty"`
 }
 
 // Exit is how a program ended.

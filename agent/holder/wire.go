@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Request is what an agent asks of the holder. Exactly one of Input, Notice, Signal and After is set.
+// Request is what an agent asks of the holder. Exactly one of Input, Notice, Signal, After and End is set.
 type Request struct {
 	// ID is returned with the answer; it is not 0.
 	ID uint64 `json:"id"`
@@ -17,6 +17,8 @@ type Request struct {
 	Deadline  time.Duration `json:"deadline,omitempty"`
 	// Notice is a SYSTEM line for the console.
 	Notice *string `json:"notice,omitempty"`
+	// End says how the container has ended whose streams the holder has; all its output is in the FIFOs by then.
+	End *Exit `json:"end,omitempty"`
 	// Signal is a signal's number.
 	Signal int `json:"signal,omitempty"`
 	// After is a number that the next line's must be greater than.

@@ -110,6 +110,29 @@ func HasEnv(pid int, entry string) bool {
 	return false
 }
 
+// Network counts the bytes that have been received and sent over the interfaces of the process's network, the loopback one
+// apart; 0 when it has ended.
+func Network(pid int) (rx, tx int64) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/net/dev")
+	if err != nil {
+		return 0, 0
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		name, counters, ok := strings.Cut(line, ":")
+		fields := strings.Fields(counters)
+		// The received bytes are the first of sixteen counters, the sent ones the ninth.
+		if !ok || strings.TrimSpace(name) == "lo" || len(fields) < 9 {
+			continue
+		}
+		r, err1 := strconv.ParseInt(fields[0], 10, 64)
+		t, err2 := strconv.ParseInt(fields[8], 10, 64)
+		if err1 == nil && err2 == nil {
+			rx, tx = rx+r, tx+t
+		}
+	}
+	return rx, tx
+}
+
 // Catches reports whether the process has a handler of its own for the signal.
 func Catches(pid, signal int) bool {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")

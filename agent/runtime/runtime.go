@@ -26,6 +26,9 @@ var ErrAlreadyRunning = errors.New("another instance of the server is running")
 type Runtime interface {
 	// Name is how the runtime is called in configuration and in the node's description.
 	Name() string
+	// Prepare fetches what Start will need, with all the time that takes, and tells its progress. Start can do without,
+	// but then people wait and do not know what for.
+	Prepare(ctx context.Context, server *protocol.ServerSpec, progress Progress) error
 	// Start starts the program and returns once it runs. The error is for people: it ends up in the server's
 	// console and state. Nothing is left behind after an error.
 	Start(ctx context.Context, spec Spec) (Instance, error)
@@ -36,6 +39,9 @@ type Runtime interface {
 	// Close lets go of what the runtime itself holds; programs go on.
 	Close() error
 }
+
+// Progress takes how far something is, from 0 to 1, and a line for people when there is something new to say.
+type Progress func(fraction float64, message string)
 
 // Dir is a server's directory on the node.
 type Dir struct {
@@ -72,6 +78,8 @@ type Instance interface {
 	Skip(ctx context.Context, after uint64) error
 	// Signal sends a signal to the program (and its descendants for SIGKILL).
 	Signal(ctx context.Context, sig syscall.Signal) error
+	// Limit changes the limits of the running program, as far as the runtime can limit anything.
+	Limit(ctx context.Context, limits *protocol.Limits) error
 	// Stats samples the resources of the program and its descendants.
 	Stats(ctx context.Context) (Sample, error)
 	// Forget acknowledges the end: whatever was kept to report it is removed. It fails while the program runs.

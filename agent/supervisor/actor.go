@@ -23,6 +23,8 @@ const (
 	consoleDir = "console"
 	// reportAgain is when a report is repeated that could not be passed on.
 	reportAgain = 5 * time.Second
+	// limitTime bounds the change of a running program's limits.
+	limitTime = 15 * time.Second
 )
 
 // phase is what the actor itself is about; the server's state is what others are told.
@@ -245,11 +247,40 @@ func (a *actor) apply(ctx context.Context, spec *protocol.ServerSpec, desired *p
 	}
 	a.record = next
 	a.publish()
+	a.limit(ctx)
 	a.reconcile(ctx)
 	if a.reported != a.Generation {
 		a.report(ctx)
 	}
 	return nil
+}
+
+// limit gives a program that runs the limits of the latest specification, beside the actor.
+func (a *actor) limit(ctx context.Context) {
+	limits, instance := a.Spec.orEmpty().GetLimits(), a.instance
+	if instance == nil || a.phase != up || proto.Equal(a.Active.orEmpty().GetLimits(), limits) {
+		return
+	}
+	a.tasks.Go(func() {
+		limited, cancel := context.WithTimeout(ctx, limitTime)
+		defer cancel()
+		if err := instance.Limit(limited, limits); err != nil {
+			if !errors.Is(err, runtime.ErrNotRunning) && ctx.Err() == nil {
+				a.log.LogAttrs(ctx, slog.LevelWarn, "the limits of a running server are not changed", slog.Any("error", err))
+			}
+			return
+		}
+		a.post(ctx, func(ctx context.Context) {
+			if a.instance != instance {
+				return
+			}
+			active := proto.CloneOf(a.Active.orEmpty())
+			active.Limits = limits
+			a.Active = &specJSON{active}
+			a.store(ctx)
+			a.live.Store(&live{instance: instance, spec: active})
+		})
+	})
 }
 
 // setState stores and reports a state. The same state again is only reported.

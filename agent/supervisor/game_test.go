@@ -40,6 +40,8 @@ type games struct {
 	specs    []runtime.Spec
 	signals  []syscall.Signal
 	adoptErr error
+	limits   *protocol.Limits // the last ones that a running program was given
+	prepare  []string         // what the preparation of a start has to say
 }
 
 func newGames(s script) *games { return &games{script: s, programs: make(map[string]*program)} }
@@ -58,6 +60,16 @@ func (g *games) started() []time.Time {
 
 func (g *games) Name() string { return "fake" }
 func (g *games) Close() error { return nil }
+
+func (g *games) Prepare(_ context.Context, _ *protocol.ServerSpec, progress runtime.Progress) error {
+	g.mu.Lock()
+	messages := g.prepare
+	g.mu.Unlock()
+	for _, m := range messages {
+		progress(0.5, m)
+	}
+	return nil
+}
 
 func (g *games) Start(ctx context.Context, spec runtime.Spec) (runtime.Instance, error) {
 	g.mu.Lock()
@@ -223,6 +235,13 @@ func (i *instance) Notice(_ context.Context, text string) error {
 }
 
 func (*instance) Skip(context.Context, uint64) error { return nil }
+
+func (i *instance) Limit(_ context.Context, limits *protocol.Limits) error {
+	i.program.games.mu.Lock()
+	defer i.program.games.mu.Unlock()
+	i.program.games.limits = limits
+	return nil
+}
 
 func (i *instance) Signal(_ context.Context, signal syscall.Signal) error {
 	p := i.program

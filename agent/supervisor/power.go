@@ -211,6 +211,9 @@ func (a *actor) start(ctx context.Context, spec runtime.Spec, said <-chan struct
 	if err := a.supervisor.store.Create(a.id); err != nil {
 		return nil, err
 	}
+	if err := a.prepare(ctx, spec); err != nil {
+		return nil, err
+	}
 	retry := time.NewTimer(launchAgain)
 	defer retry.Stop()
 	for begun := time.Now(); ; {
@@ -232,6 +235,19 @@ func (a *actor) start(ctx context.Context, spec runtime.Spec, said <-chan struct
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// prepare fetches what the start needs, and says in the console what it is about. It runs beside the actor.
+func (a *actor) prepare(ctx context.Context, spec runtime.Spec) error {
+	after := spec.Server.GetConsole().GetAfter()
+	return a.supervisor.config.Runtime.Prepare(ctx, spec.Server, func(_ float64, message string) {
+		if message == "" {
+			return
+		}
+		if err := a.appendLine(ctx, after, message); err != nil && ctx.Err() == nil {
+			a.log.LogAttrs(ctx, slog.LevelWarn, "a console line is not written", slog.String("text", message), slog.Any("error", err))
+		}
+	})
 }
 
 // launched takes what the runtime answered.
@@ -256,6 +272,7 @@ func (a *actor) launched(ctx context.Context, instance runtime.Instance, err err
 		return
 	}
 	a.armStartTimeout(0)
+	a.limit(ctx)
 	a.reconcile(ctx)
 }
 

@@ -554,3 +554,31 @@ func TestC5ParallelPower(t *testing.T) {
 		})
 	}
 }
+
+// TestLimitsChangeWhileItRuns gives a running program new limits, and leaves it alone otherwise.
+func TestLimitsChangeWhileItRuns(t *testing.T) {
+	run(t, script{}, func(w *world) {
+		w.games.prepare = []string{"Pulling an image"}
+		spec := specOf(w.id)
+		spec.Limits = &protocol.Limits{Memory: 1 << 30}
+		w.applySpec(spec, protocol.Power_POWER_RUN, 1)
+		w.expect(kind.ServerStateRunning)
+		w.applySpec(spec, protocol.Power_POWER_RUN, 1)
+		if w.games.limits != nil {
+			t.Errorf("the same limits were changed to %v", w.games.limits)
+		}
+		spec.Limits.Memory = 2 << 30
+		w.applySpec(spec, protocol.Power_POWER_RUN, 1)
+		synctest.Wait()
+		if got := w.games.limits.GetMemory(); got != 2<<30 {
+			t.Errorf("the program's memory is limited to %d", got)
+		}
+		sample, err := w.sup.Sample(w.t.Context(), w.id)
+		if err != nil || sample.GetMemoryLimit() != 2<<30 || len(w.games.started()) != 1 {
+			t.Errorf("sample %v, %v; %d starts", sample, err, len(w.games.started()))
+		}
+		if said := strings.Join(w.lines(), "\n"); !strings.Contains(said, "Pulling an image") {
+			t.Errorf("the console has %q", said)
+		}
+	})
+}

@@ -61,6 +61,9 @@ func Dial(run string) (*Conn, error) {
 	return c, nil
 }
 
+// End tells the holder how the container has ended whose streams it has; it then ends by itself.
+func (c *Conn) End(exit holder.Exit) error { return c.send(holder.Request{ID: 1, End: &exit}) }
+
 // Close ends the connection; the holder goes on.
 func (c *Conn) Close() error {
 	if err := c.socket.Close(); err != nil {

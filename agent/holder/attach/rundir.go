@@ -107,7 +107,10 @@ func ReadExit(run string) (holder.Exit, error) {
 // Forget removes what describes an instance, and more files of the runtime's own. The lock file stays: a lock on a
 // removed file would lock nothing. The spec goes first, since a spec without an exit stands for a holder that was killed.
 func Forget(run string, more ...string) error {
-	names := []string{holder.SpecFile, holder.ExitFile, holder.ExitFile + durable.Suffix, holder.SocketFile, holder.LogFile}
+	names := []string{
+		holder.SpecFile, holder.ExitFile, holder.ExitFile + durable.Suffix, holder.SocketFile,
+		holder.LogFile, holder.ReadyFile,
+	}
 	var errs []error
 	for _, name := range append(names, more...) {
 		if err := os.Remove(filepath.Join(run, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

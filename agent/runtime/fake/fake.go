@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -27,6 +28,9 @@ func (r *Runtime) Name() string { return Name }
 
 // Close has nothing to let go of.
 func (r *Runtime) Close() error { return nil }
+
+// Prepare has nothing to fetch.
+func (r *Runtime) Prepare(context.Context, *protocol.ServerSpec, runtime.Progress) error { return nil }
 
 // Start starts a program on the host.
 func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) (runtime.Instance, error) {
@@ -116,6 +120,17 @@ func (i *instance) Signal(_ context.Context, sig syscall.Signal) error {
 	case p.signals <- sig:
 	default:
 	}
+	return nil
+}
+
+// Limit is remembered, for tests.
+func (i *instance) Limit(_ context.Context, limits *protocol.Limits) error {
+	i.process.mu.Lock()
+	defer i.process.mu.Unlock()
+	if i.process.exit != nil {
+		return runtime.ErrNotRunning
+	}
+	i.process.limits = limits
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/console"
+	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 )
@@ -34,6 +35,7 @@ type Process struct {
 	startedAt time.Time
 	exit      *runtime.Exit
 	sample    *runtime.Sample
+	limits    *protocol.Limits
 }
 
 // Spec is what was asked for.
@@ -65,6 +67,13 @@ func (p *Process) PrintTo(stream kind.Stream, text string) {
 	p.tail = p.tail[max(0, len(p.tail)-lastLines):]
 	// A disk that is full in a test shows in the lines that the test misses.
 	_, _ = p.record(stream, text)
+}
+
+// Limits are the last ones that were changed while it runs, or nil.
+func (p *Process) Limits() *protocol.Limits {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limits
 }
 
 // SetSample makes Stats answer s.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/catalyst-panel/catalyst/agent/holder/attach"
 	"github.com/catalyst-panel/catalyst/agent/procfs"
+	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 )
 
@@ -16,6 +17,9 @@ type instance struct {
 	runtime *Runtime
 	dir     runtime.Dir
 }
+
+// Limit changes nothing: nothing is limited.
+func (i *instance) Limit(context.Context, *protocol.Limits) error { return i.Alive() }
 
 // Stats samples the program and its descendants; the network cannot be told apart.
 func (i *instance) Stats(ctx context.Context) (runtime.Sample, error) {

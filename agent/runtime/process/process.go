@@ -15,6 +15,7 @@ import (
 	"github.com/catalyst-panel/catalyst/agent/holder"
 	"github.com/catalyst-panel/catalyst/agent/holder/attach"
 	"github.com/catalyst-panel/catalyst/agent/procfs"
+	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 )
 
@@ -61,6 +62,9 @@ func (r *Runtime) Name() string { return Name }
 
 // Close has nothing to let go of.
 func (r *Runtime) Close() error { return nil }
+
+// Prepare has nothing to fetch.
+func (r *Runtime) Prepare(context.Context, *protocol.ServerSpec, runtime.Progress) error { return nil }
 
 // Start starts a holder, which starts the program.
 func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) (runtime.Instance, error) {
