@@ -54,10 +54,10 @@ func (s *Store) Remove(serverID string, keepFiles bool) error {
 // throwAway removes a file, or puts a directory into the bin.
 func throwAway(server *os.Root, e fs.DirEntry) error {
 	switch {
-	case e.Name() == binDir:
-		return nil
 	case !e.IsDir():
 		return gone(server.Remove(e.Name()))
+	case e.Name() == binDir:
+		return nil
 	}
 	if err := server.Mkdir(binDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

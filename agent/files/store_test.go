@@ -49,8 +49,10 @@ func TestCreateListRemove(t *testing.T) {
 	write(t, filepath.Join(s.Path(id), "state.json"), 10)
 	outside := filepath.Join(t.TempDir(), "precious")
 	write(t, outside, 10)
-	if err := os.Symlink(filepath.Dir(outside), filepath.Join(root, "link")); err != nil {
-		t.Fatal(err)
+	for _, link := range []string{filepath.Join(root, "link"), filepath.Join(s.Path(id), ".removing")} {
+		if err := os.Symlink(filepath.Dir(outside), link); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := s.Create(id); err != nil {
 		t.Errorf("create again: %v", err)
@@ -61,7 +63,7 @@ func TestCreateListRemove(t *testing.T) {
 	if err := s.Remove(id, true); err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := filepath.Glob(s.Path(id) + "/*"); !slices.Equal(left, []string{root}) {
+	if left, _ := filepath.Glob(s.Path(id) + "/*"); len(hidden(t, s.Path(id))) > 0 || !slices.Equal(left, []string{root}) {
 		t.Errorf("left with the files kept: %v", left)
 	}
 	for range 2 {
@@ -183,4 +185,14 @@ func TestDeepDirectories(t *testing.T) {
 	if _, err := os.Lstat(s.Path(id)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the directory is left: %v", err)
 	}
+}
+
+// hidden lists what a pattern does not match.
+func hidden(t *testing.T, dir string) []string {
+	t.Helper()
+	found, err := filepath.Glob(dir + "/.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

@@ -494,8 +494,8 @@ type Desired struct {
 	Generation uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
 	Power      Power                  `protobuf:"varint,2,opt,name=power,proto3,enum=catalyst.agent.v1.Power" json:"power,omitempty"`
 	Run        uint64                 `protobuf:"varint,3,opt,name=run,proto3" json:"run,omitempty"`
-	// Counts how often the crashes of the server were forgotten by order: a number above the last one that the agent has
-	// seen resets its count.
+	// Counts how often the crashes of the server were forgotten by order: any other number than the last one that the agent
+	// has seen resets its count.
 	CrashResets   uint64 `protobuf:"varint,4,opt,name=crash_resets,json=crashResets,proto3" json:"crash_resets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -48,7 +48,7 @@ func segmentFirst(name string) (uint64, bool) {
 		return 0, false
 	}
 	first, err := strconv.ParseUint(digits, 10, 64)
-	return first, err == nil && first > 0
+	return first, err == nil && first > 0 && first <= maxSeq
 }
 
 // encode frames an event as a record.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +19,12 @@ import (
 const (
 	DefaultMaxBytes     = 256 << 20
 	DefaultSegmentBytes = 4 << 20
+)
+
+const (
+	// maxEpoch is the longest name of an epoch, in bytes, and maxSeq the highest number of an event: panels take no others.
+	maxEpoch = 64
+	maxSeq   = 1 << 62
 )
 
 // ErrClosed is returned by every method after Close.
@@ -85,8 +90,8 @@ func Open(config Config) (*Spool, error) {
 func (s *Spool) loadEpoch() error {
 	path := filepath.Join(s.config.Dir, "epoch")
 	content, err := os.ReadFile(path)
-	if err == nil && len(strings.TrimSpace(string(content))) > 0 {
-		s.epoch = strings.TrimSpace(string(content))
+	if epoch := strings.TrimSpace(string(content)); err == nil && isName(epoch) {
+		s.epoch = epoch
 		return nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -101,6 +106,12 @@ func (s *Spool) loadEpoch() error {
 		return fmt.Errorf("write spool epoch: %w", err)
 	}
 	return nil
+}
+
+// isName reports whether a panel would take the text for an epoch. What a damaged file holds is none.
+func isName(s string) bool {
+	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
+	return s != "" && len(s) <= maxEpoch && !strings.ContainsFunc(s, unfit)
 }
 
 func (s *Spool) names() ([]uint64, error) {
@@ -265,7 +276,7 @@ func (s *Spool) Ack(seq uint64) error {
 	if s.closed {
 		return ErrClosed
 	}
-	if seq > math.MaxUint64/2 {
+	if seq > maxSeq {
 		return fmt.Errorf("acknowledged event %d is out of range", seq)
 	}
 	if seq >= s.last().next() {

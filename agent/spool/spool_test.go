@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/spool"
@@ -205,6 +207,28 @@ func TestSegmentsWithoutEpochAreForgotten(t *testing.T) {
 	s = open(t, config)
 	if s.Epoch() == old || s.Last() != 0 {
 		t.Errorf("epoch %s (old %s), last %d", s.Epoch(), old, s.Last())
+	}
+}
+
+// TestDamagedNames begins anew where a file is left whose content no panel would take for an epoch, and does not believe
+// a segment that would leave no numbers.
+func TestDamagedNames(t *testing.T) {
+	t.Parallel()
+	for name, content := range map[string]string{"no text": "\xff\xfe\n", "zeros": strings.Repeat("\x00", 26), "too long": strings.Repeat("x", 65)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for file, content := range map[string]string{"epoch": content, "18446744073709551615.events": ""} {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := open(t, spool.Config{Dir: dir})
+			if _, err := proto.Marshal(&protocol.HelloResponse{EventEpoch: s.Epoch()}); err != nil || len(s.Epoch()) != 26 {
+				t.Errorf("the epoch is %q, %v", s.Epoch(), err)
+			}
+			fill(t, s, 1, 2)
+		})
 	}
 }
 

@@ -225,6 +225,7 @@ func (a *actor) apply(ctx context.Context, spec *protocol.ServerSpec, desired *p
 		return fault.New(fault.Conflict, "The server is being removed from the node: wait until that is done.")
 	}
 	if a.Spec != nil && desired.GetGeneration() <= a.Generation {
+		a.advance(ctx, spec.GetConsole().GetAfter()) // that the panel has more lines is no matter of generations
 		return nil
 	}
 	next := a.record
@@ -233,7 +234,7 @@ func (a *actor) apply(ctx context.Context, spec *protocol.ServerSpec, desired *p
 	next.Generation = desired.GetGeneration()
 	next.Power = powerOf(desired.GetPower())
 	next.WantedRun = desired.GetRun()
-	if next.CrashResets < desired.GetCrashResets() {
+	if next.CrashResets != desired.GetCrashResets() {
 		next.CrashResets, next.CrashCount, next.Restarts = desired.GetCrashResets(), 0, nil
 	}
 	if err := next.save(a.dir.Path); err != nil {

@@ -32,7 +32,7 @@ type record struct {
 	Generation uint64     `json:"generation"`
 	Power      kind.Power `json:"power,omitempty"`
 	WantedRun  uint64     `json:"wantedRun"`
-	// CrashResets counts how often the panel has had the crashes forgotten.
+	// CrashResets is the panel's count of how often it has had the crashes forgotten; any other one is an order to.
 	CrashResets uint64 `json:"crashResets,omitempty"`
 
 	// What is. Run is the last instance that was begun.

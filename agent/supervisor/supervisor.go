@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -165,7 +164,7 @@ func (s *Supervisor) Remove(ctx context.Context, id string, keepFiles bool) erro
 		return err
 	}
 	if a == nil {
-		return s.store.Remove(id, keepFiles)
+		return nil
 	}
 	if err := a.ask(ctx, func(ctx context.Context) { a.remove(ctx, keepFiles) }); err != nil && !errors.Is(err, errGone) {
 		return err
@@ -181,20 +180,23 @@ func (s *Supervisor) Remove(ctx context.Context, id string, keepFiles bool) erro
 	return nil
 }
 
-// findLeft returns the actor of a server that is to be removed. One whose state could not be read gets an actor all the
-// same: its program may run.
+// findLeft returns the actor of a server that is to be removed. One whose state is damaged or lost gets an actor all the
+// same: its program may run. There is none where there is nothing to remove.
 func (s *Supervisor) findLeft(id string) (*actor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a := s.servers[id]; a != nil || s.closed {
+	if a := s.servers[id]; a != nil {
 		return a, nil
 	}
-	_, err := os.Stat(filepath.Join(s.store.Path(id), stateFile))
+	if s.closed {
+		return nil, errClosed
+	}
+	_, err := os.Lstat(s.store.Path(id))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil //nolint:nilnil // there never was one
+		return nil, nil //nolint:nilnil // there is nothing of it
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look for server state: %w", err)
+		return nil, fmt.Errorf("look for server directory: %w", err)
 	}
 	return s.start(id, &record{State: kind.ServerStateStopped, At: time.Now()}), nil
 }

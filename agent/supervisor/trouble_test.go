@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/catalyst-panel/catalyst/agent/console"
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -79,7 +81,12 @@ func TestReportsAreRepeated(t *testing.T) {
 func TestConsoleGoesOnAfterThePanel(t *testing.T) {
 	run(t, script{}, func(w *world) {
 		w.apply(protocol.Power_POWER_STOP, 0)
-		if err := w.sup.Advance(w.t.Context(), w.id, 500); err != nil {
+		if err := w.sup.Advance(w.t.Context(), w.id, 400); err != nil {
+			t.Fatal(err)
+		}
+		again := specOf(w.id)
+		again.Console = &protocol.ConsoleSpec{After: 500}
+		if _, err := w.sup.Apply(w.t.Context(), again, &protocol.Desired{Generation: w.gen, Power: protocol.Power_POWER_STOP}); err != nil {
 			t.Fatal(err)
 		}
 		w.apply(protocol.Power_POWER_RUN, 1) // whose specification does not know
@@ -97,27 +104,38 @@ func TestConsoleGoesOnAfterThePanel(t *testing.T) {
 	})
 }
 
-// TestRemoveWithoutAReadableState removes a server whose state was damaged while its program runs.
+// TestRemoveWithoutAReadableState removes a server whose state was damaged or lost while its program runs.
 func TestRemoveWithoutAReadableState(t *testing.T) {
-	run(t, script{}, func(w *world) {
-		w.apply(protocol.Power_POWER_RUN, 1)
-		w.reopen(func() {
-			if err := os.WriteFile(filepath.Join(w.dir, w.id, "state.json"), []byte("{"), 0o600); err != nil {
-				t.Fatal(err)
-			}
+	t.Parallel()
+	for name, damage := range map[string]func(path string) error{
+		"damaged": func(path string) error { return os.WriteFile(path, []byte("{"), 0o600) },
+		"lost":    os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, script{}, func(w *world) {
+				w.apply(protocol.Power_POWER_RUN, 1)
+				w.reopen(func() {
+					if err := damage(filepath.Join(w.dir, w.id, "state.json")); err != nil {
+						t.Fatal(err)
+					}
+				})
+				if len(w.sup.Digest()) != 0 {
+					t.Fatal("the damaged state was read")
+				}
+				if err := w.sup.Remove(w.t.Context(), w.id, false); err != nil {
+					t.Fatal(err)
+				}
+				w.games.mu.Lock()
+				defer w.games.mu.Unlock()
+				if p := w.games.programs[w.id]; p != nil && p.end == nil {
+					t.Error("the program still runs")
+				}
+				if _, err := os.Stat(filepath.Join(w.dir, w.id)); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("the directory is still there: %v", err)
+				}
+			})
 		})
-		if len(w.sup.Digest()) != 0 {
-			t.Fatal("the damaged state was read")
-		}
-		if err := w.sup.Remove(w.t.Context(), w.id, false); err != nil {
-			t.Fatal(err)
-		}
-		w.games.mu.Lock()
-		defer w.games.mu.Unlock()
-		if p := w.games.programs[w.id]; p != nil && p.end == nil {
-			t.Error("the program still runs")
-		}
-	})
+	}
 }
 
 // TestClockSetBack has a restart that is due in a year, by a clock that was wrong.
@@ -166,6 +184,54 @@ func TestCrashesAreForgottenByOrder(t *testing.T) {
 			if err != nil || o.GetCrashCount() != 0 {
 				t.Errorf("after the order: %v, %v", o, err)
 			}
+		}
+		// A panel whose database came from a backup has counted less; its next order counts all the same.
+		w.apply(protocol.Power_POWER_RUN, 2)
+		w.pass(2 * time.Second)
+		w.gen++
+		o, err := w.sup.Apply(w.t.Context(), spec, &protocol.Desired{Generation: w.gen, Power: protocol.Power_POWER_RUN, Run: 2, CrashResets: 7})
+		if err != nil || o.GetCrashCount() != 0 {
+			t.Errorf("after another order: %v, %v", o, err)
+		}
+		w.applySpec(spec, protocol.Power_POWER_RUN, 3)
+		w.pass(2 * time.Second)
+		w.gen++
+		o, err = w.sup.Apply(w.t.Context(), spec, &protocol.Desired{Generation: w.gen, Power: protocol.Power_POWER_RUN, Run: 3, CrashResets: 2})
+		if err != nil || o.GetCrashCount() != 0 {
+			t.Errorf("after an order of an older panel: %v, %v", o, err)
+		}
+	})
+}
+
+// TestErrorsThatAreNoText reports a start that fails with something that no message can carry.
+func TestErrorsThatAreNoText(t *testing.T) {
+	run(t, script{startError: errors.New("no such file: \xff\xfe")}, func(w *world) {
+		w.apply(protocol.Power_POWER_RUN, 1)
+		w.expect(kind.ServerStateError)
+		if _, err := proto.Marshal(&protocol.SyncResponse{Servers: w.sup.Digest()}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestManyRemovalsAreTakenUp finds servers whose removal an earlier agent had begun, while it still loads others.
+func TestManyRemovalsAreTakenUp(t *testing.T) {
+	run(t, script{}, func(w *world) {
+		w.reopen(func() {
+			for range 100 {
+				dir := filepath.Join(w.dir, kind.NewID(kind.PrefixServer))
+				if err := os.Mkdir(dir, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				state := `{"version":1,"generation":1,"power":"KILL","wantedRun":0,"state":"STOPPED","run":0,"at":"2026-01-01T00:00:00Z","removing":true}`
+				if err := os.WriteFile(filepath.Join(dir, "state.json"), []byte(state), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		left, err := os.ReadDir(w.dir)
+		if err != nil || len(left) != 0 || len(w.sup.Digest()) != 0 {
+			t.Errorf("%d directories and %d servers are left, %v", len(left), len(w.sup.Digest()), err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,9 +25,9 @@ const freshness = 900 * time.Millisecond
 func Info(ctx context.Context, dir string) *protocol.SystemInfo {
 	info := &protocol.SystemInfo{Os: runtime.GOOS, Arch: runtime.GOARCH, CpuCount: int32(runtime.NumCPU())}
 	if h, err := host.InfoWithContext(ctx); err == nil {
-		info.Kernel, info.Hostname = h.KernelVersion, h.Hostname
+		info.Kernel, info.Hostname = valid(h.KernelVersion), valid(h.Hostname)
 		if h.Platform != "" {
-			info.Os = fmt.Sprintf("%s %s", h.Platform, h.PlatformVersion)
+			info.Os = valid(fmt.Sprintf("%s %s", h.Platform, h.PlatformVersion))
 		}
 	}
 	if m, err := mem.VirtualMemoryWithContext(ctx); err == nil {
@@ -37,6 +38,9 @@ func Info(ctx context.Context, dir string) *protocol.SystemInfo {
 	}
 	return info
 }
+
+// valid makes what a machine says of itself text, which nothing else can be sent as.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // Sampler reads the node's use. It remembers the last reading, from which the CPU percentage is taken.
 type Sampler struct {

@@ -1,7 +1,11 @@
 package system_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/catalyst-panel/catalyst/agent/system"
 )
@@ -14,6 +18,18 @@ func TestInfo(t *testing.T) {
 	}
 	if info.GetCpuCount() < 1 || info.GetMemory() <= 0 || info.GetDisk() <= 0 {
 		t.Errorf("a size is missing: %v", info)
+	}
+}
+
+// TestInfoIsText describes a machine that calls itself something that is no text.
+func TestInfoIsText(t *testing.T) {
+	etc := t.TempDir()
+	if err := os.WriteFile(filepath.Join(etc, "os-release"), []byte("ID=b\xff\nVERSION_ID=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOST_ETC", etc)
+	if _, err := proto.Marshal(system.Info(t.Context(), t.TempDir())); err != nil {
+		t.Error(err)
 	}
 }
 
