@@ -18,6 +18,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
+	"github.com/catalyst-panel/catalyst/internal/schedules"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/catalyst-panel/catalyst/internal/templates"
 	"github.com/catalyst-panel/catalyst/internal/webhooks"
@@ -29,6 +30,7 @@ type Config struct {
 	Alerts    *alerts.Service
 	Admin     *administration.Service
 	Webhooks  *webhooks.Service
+	Schedules *schedules.Service
 	Changes   *changes.Feed
 	Accounts  *accounts.Service
 	Servers   *servers.Service

@@ -11,7 +11,40 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/scheduledtask"
 	"github.com/catalyst-panel/catalyst/ent/taskrun"
+	"github.com/catalyst-panel/catalyst/graph/model"
+	"github.com/catalyst-panel/catalyst/internal/schedules"
 )
+
+func (r *mutationResolver) CreateTask(ctx context.Context, input schedules.CreateInput) (*model.CreateTaskPayload, error) {
+	row, err := r.r.Schedules.Create(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CreateTaskPayload{Task: row}, nil
+}
+
+func (r *mutationResolver) UpdateTask(ctx context.Context, input schedules.UpdateInput) (*model.UpdateTaskPayload, error) {
+	row, err := r.r.Schedules.Update(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UpdateTaskPayload{Task: row}, nil
+}
+
+func (r *mutationResolver) DeleteTask(ctx context.Context, input model.DeleteTaskInput) (*model.DeleteTaskPayload, error) {
+	if err := r.r.Schedules.Delete(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	return &model.DeleteTaskPayload{DeletedID: input.ID}, nil
+}
+
+func (r *mutationResolver) ExecuteTask(ctx context.Context, input model.ExecuteTaskInput) (*model.ExecuteTaskPayload, error) {
+	task, run, err := r.r.Schedules.Execute(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ExecuteTaskPayload{Task: task, Run: run}, nil
+}
 
 func (r *queryResolver) Task(ctx context.Context, id string) (*ent.ScheduledTask, error) {
 	q, err := r.r.Client.ScheduledTask.Query().Where(scheduledtask.ID(id)).CollectFields(ctx, "Task", "Node")

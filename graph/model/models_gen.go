@@ -217,6 +217,12 @@ type CreateServerPayload struct {
 	Server *ent.Server `json:"server"`
 }
 
+// Answer of createTask.
+type CreateTaskPayload struct {
+	// The new task.
+	Task *ent.ScheduledTask `json:"task"`
+}
+
 // Answer of createTemplate.
 type CreateTemplatePayload struct {
 	// The new template.
@@ -325,6 +331,18 @@ type DeleteSSHKeyPayload struct {
 	DeletedID string `json:"deletedId"`
 }
 
+// What deleteTask needs.
+type DeleteTaskInput struct {
+	// The task to delete.
+	ID string `json:"id"`
+}
+
+// Answer of deleteTask.
+type DeleteTaskPayload struct {
+	// The task that was deleted.
+	DeletedID string `json:"deletedId"`
+}
+
 // What deleteTemplate needs.
 type DeleteTemplateInput struct {
 	// The template to delete.
@@ -379,6 +397,20 @@ type DisableTotpPayload struct {
 type EnableTotpInput struct {
 	// The caller's password.
 	Password string `json:"password"`
+}
+
+// What executeTask needs.
+type ExecuteTaskInput struct {
+	// The task.
+	ID string `json:"id"`
+}
+
+// Answer of executeTask.
+type ExecuteTaskPayload struct {
+	// The task.
+	Task *ent.ScheduledTask `json:"task"`
+	// The run that has begun: follow it by taskRunChanged.
+	Run *ent.TaskRun `json:"run"`
 }
 
 // Answer of grantServerAccess.
@@ -909,6 +941,12 @@ type UpdateServerInput struct {
 type UpdateServerPayload struct {
 	// The server.
 	Server *ent.Server `json:"server"`
+}
+
+// Answer of updateTask.
+type UpdateTaskPayload struct {
+	// The task.
+	Task *ent.ScheduledTask `json:"task"`
 }
 
 // Answer of updateTemplate.

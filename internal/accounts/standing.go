@@ -11,6 +11,9 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/apikey"
 	"github.com/catalyst-panel/catalyst/ent/session"
+	"github.com/catalyst-panel/catalyst/ent/user"
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
 const (
@@ -207,4 +210,20 @@ func permissionsOf(roles []*ent.Role) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// Author returns the viewer that an account is without having signed in: for what Catalyst does in its name. NOT_FOUND for
+// an account that is gone, UNAUTHENTICATED for one that is suspended.
+func (s *Service) Author(ctx context.Context, userID string) (*viewer.Viewer, error) {
+	row, err := s.client.User.Query().Where(user.ID(userID)).WithRoles().Only(s.asSystem(ctx, "act in somebody's name"))
+	if err != nil {
+		return nil, missing(err, "user")
+	}
+	now := ofUser(row)
+	if now.suspended {
+		return nil, fault.New(fault.Unauthenticated, "The account %s is suspended.", now.username)
+	}
+	v := &viewer.Viewer{}
+	fill(v, now)
+	return v, nil
 }

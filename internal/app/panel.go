@@ -34,6 +34,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/ratelimit"
 	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/schedules"
 	"github.com/catalyst-panel/catalyst/internal/seal"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/catalyst-panel/catalyst/internal/store"
@@ -77,6 +78,7 @@ type panel struct {
 	metrics   *metrics.Service
 	alerts    *alerts.Service
 	webhooks  *webhooks.Service
+	schedules *schedules.Service
 	drainer   *events.Drainer
 	http      *httpd.Server
 
@@ -170,7 +172,7 @@ func (p *panel) makeServices(ctx context.Context) error {
 		Client: client, Link: p.link, Gate: keeper, Logger: p.log, Dialect: p.store.Dialect,
 	})
 	p.onClose(func(ctx context.Context) error { return within(ctx, "samples", p.metrics.Close) })
-	if err := p.makeWatch(); err != nil {
+	if err := p.makeWatch(ctx); err != nil {
 		return err
 	}
 	nodePort.nodes, desiredPort.servers = p.nodes, p.servers
@@ -178,8 +180,8 @@ func (p *panel) makeServices(ctx context.Context) error {
 	return nil
 }
 
-// makeWatch makes the services that tell people of what happens.
-func (p *panel) makeWatch() error {
+// makeWatch makes the services that do things by themselves and tell people of what happens.
+func (p *panel) makeWatch(ctx context.Context) error {
 	allowed, err := p.config.egress()
 	if err != nil {
 		return err
@@ -188,6 +190,10 @@ func (p *panel) makeWatch() error {
 		Client: p.store.Client, Logger: p.log, Secrets: p.secrets, HTTP: egress.Policy{Allowed: allowed}.Client(webhookTimeout),
 	})
 	p.alerts = alerts.New(alerts.Config{Client: p.store.Client, Dialect: p.store.Dialect, Logger: p.log})
+	p.schedules = schedules.New(context.WithoutCancel(ctx), schedules.Config{
+		Client: p.store.Client, Servers: p.servers, Accounts: p.accounts, Logger: p.log,
+	})
+	p.onClose(func(ctx context.Context) error { return within(ctx, "tasks", p.schedules.Close) })
 	p.drainer = &events.Drainer{
 		Client: p.store.Client, Logger: p.log, Handle: p.webhooks.Dispatch,
 		Drained: func(_ context.Context, list []events.Event) { p.alerts.Heard(list) },
@@ -225,7 +231,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		Schema: graph.NewSchema(graph.Config{
 			Client: p.store.Client, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
 			Changes: changes.NewFeed(p.store.Client, p.bus, p.accounts),
-			Console: p.console, Metrics: p.metrics, Streams: streams, Admin: p.administration(), Alerts: p.alerts, Webhooks: p.webhooks,
+			Console: p.console, Metrics: p.metrics, Streams: streams, Admin: p.administration(), Schedules: p.schedules, Alerts: p.alerts, Webhooks: p.webhooks,
 		}),
 		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited), Costs: p.costs(limited),
 	})
@@ -248,6 +254,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	p.background.Go(func() { p.alerts.Run(run) })
 	p.background.Go(func() { p.drainer.Run(run) })
 	p.background.Go(func() { p.webhooks.Run(run) })
+	p.background.Go(func() { p.schedules.Run(run) })
 	p.background.Go(func() { p.accounts.Run(run) })
 	p.onClose(func(ctx context.Context) error {
 		p.stop()

@@ -21,7 +21,6 @@ var without = map[string]struct{ mutation, subscription string }{
 	"Setting":         {"nothing can be set at run time yet", "read when it is needed"},
 	"SshKey":          {"", "the caller's own"},
 	"ApiKey":          {"", "the caller's own; it changes with every use"},
-	"Task":            {"nothing runs one yet", ""},
 	"TaskRun":         {"written by the scheduler", ""},
 	"Transfer":        {"nothing moves servers yet", ""},
 	"WebhookDelivery": {"written by what delivers", "listed under its webhook"},

@@ -114,6 +114,8 @@ var operations = map[string]row{
 	"Mutation.deleteInvite":            verb("Invite"),
 
 	"Query.alertStats": {door: self}, "Query.adminStats": {door: area}, "Query.systemHealth": {door: area},
+	"Mutation.createTask": onServer("serverId", "$id", "name", "t", "schedule", "@daily", "steps", []any{map[string]any{"action": "START"}}),
+	"Mutation.updateTask": verb("Task"), "Mutation.deleteTask": verb("Task"), "Mutation.executeTask": verb("Task"),
 	"Mutation.createAlertRule": {door: area, arguments: input("name", "r", "type", "NODE_OFFLINE", "severity", "INFO")},
 	"Mutation.updateAlertRule": verb("AlertRule"), "Mutation.deleteAlertRule": verb("AlertRule"),
 	"Mutation.resolveAlert": verb("Alert"), "Mutation.resolveAlerts": {door: entity, id: "Alert", arguments: input("ids", []any{"$id"})},

@@ -39,6 +39,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/schedules"
 	"github.com/catalyst-panel/catalyst/internal/seal"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/catalyst-panel/catalyst/internal/store"
@@ -117,6 +118,11 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 	w.Console = console.New(console.Config{Client: s.Client, Dialect: s.Dialect, Bus: b, Gate: keeper, Logger: log})
 	presenter := present.New(log)
 	streams := stream.NewRunner(presenter)
+	hosted := servers.New(servers.Config{
+		Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Console: w.Console, Logger: log,
+	})
+	planned := schedules.New(context.WithoutCancel(t.Context()), schedules.Config{Client: s.Client, Servers: hosted, Accounts: w.Accounts, Logger: log})
+	t.Cleanup(planned.Close)
 	w.Schema = graph.NewSchema(graph.Config{
 		Admin: administration.New(administration.Config{
 			Client: s.Client, Link: offline{}, Version: "test", Database: s.DB.PingContext, Bus: func(context.Context) error { return b.Healthy() },
@@ -128,9 +134,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 		Client: s.Client, Accounts: w.Accounts, Nodes: hosts, Console: w.Console, Metrics: measured, Streams: streams,
 		Changes:   changes.NewFeed(s.Client, b, w.Accounts),
 		Templates: templates.New(templates.Config{Client: s.Client, Logger: log}),
-		Servers: servers.New(servers.Config{
-			Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Console: w.Console, Logger: log,
-		}),
+		Servers:   hosted, Schedules: planned,
 	})
 	c := handler.Config{
 		Schema: w.Schema, Accounts: w.Accounts, Presenter: presenter, Logger: log,

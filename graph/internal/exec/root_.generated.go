@@ -88,6 +88,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreatePasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputCreatePasswordResetInput)),
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
 			graphql.NewInputUnmarshaler("CreateServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServerInput)),
+			graphql.NewInputUnmarshaler("CreateTaskInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateTaskInput)),
 			graphql.NewInputUnmarshaler("CreateTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateTemplateInput)),
 			graphql.NewInputUnmarshaler("CreateUserInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateUserInput)),
 			graphql.NewInputUnmarshaler("CreateWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateWebhookInput)),
@@ -100,6 +101,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
 			graphql.NewInputUnmarshaler("DeleteServerInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteServerInput)),
 			graphql.NewInputUnmarshaler("DeleteSshKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteSshKeyInput)),
+			graphql.NewInputUnmarshaler("DeleteTaskInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteTaskInput)),
 			graphql.NewInputUnmarshaler("DeleteTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteTemplateInput)),
 			graphql.NewInputUnmarshaler("DeleteUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteUserInput)),
 			graphql.NewInputUnmarshaler("DeleteWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteWebhookInput)),
@@ -109,6 +111,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("EnrolmentTokenWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputEnrolmentTokenWhereInput)),
 			graphql.NewInputUnmarshaler("EnvironmentVariableInput", graphql.BindUnmarshaler(ec, unmarshalInputEnvironmentVariableInput)),
 			graphql.NewInputUnmarshaler("ExecuteCommandInput", graphql.BindUnmarshaler(ec, unmarshalInputExecuteCommandInput)),
+			graphql.NewInputUnmarshaler("ExecuteTaskInput", graphql.BindUnmarshaler(ec, unmarshalInputExecuteTaskInput)),
 			graphql.NewInputUnmarshaler("GrantServerAccessInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantServerAccessInput)),
 			graphql.NewInputUnmarshaler("HostNodeOrder", graphql.BindUnmarshaler(ec, unmarshalInputHostNodeOrder)),
 			graphql.NewInputUnmarshaler("HostNodeWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputHostNodeWhereInput)),
@@ -151,6 +154,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("TaskOrder", graphql.BindUnmarshaler(ec, unmarshalInputTaskOrder)),
 			graphql.NewInputUnmarshaler("TaskRunOrder", graphql.BindUnmarshaler(ec, unmarshalInputTaskRunOrder)),
 			graphql.NewInputUnmarshaler("TaskRunWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputTaskRunWhereInput)),
+			graphql.NewInputUnmarshaler("TaskStepInput", graphql.BindUnmarshaler(ec, unmarshalInputTaskStepInput)),
 			graphql.NewInputUnmarshaler("TaskWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputTaskWhereInput)),
 			graphql.NewInputUnmarshaler("TemplateImageInput", graphql.BindUnmarshaler(ec, unmarshalInputTemplateImageInput)),
 			graphql.NewInputUnmarshaler("TemplateOrder", graphql.BindUnmarshaler(ec, unmarshalInputTemplateOrder)),
@@ -170,6 +174,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateRoleInput)),
 			graphql.NewInputUnmarshaler("UpdateServerAccessInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateServerAccessInput)),
 			graphql.NewInputUnmarshaler("UpdateServerInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateServerInput)),
+			graphql.NewInputUnmarshaler("UpdateTaskInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateTaskInput)),
 			graphql.NewInputUnmarshaler("UpdateTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateTemplateInput)),
 			graphql.NewInputUnmarshaler("UpdateUserInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateUserInput)),
 			graphql.NewInputUnmarshaler("UpdateWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateWebhookInput)),
@@ -10801,6 +10806,115 @@ extend type Subscription {
     id: ID!
   ): TaskRun
 }
+
+"One step of a task."
+input TaskStepInput {
+  "What is done."
+  action: TaskAction!
+  "The command, for COMMAND."
+  payload: String
+  "Seconds to wait before it, up to 3600."
+  delay: Int
+  "Whether the next step follows even when this one fails."
+  continueOnFailure: Boolean
+}
+
+"What createTask needs."
+input CreateTaskInput {
+  "The server that it acts on."
+  serverId: ID!
+  "Name of the task."
+  name: String!
+  "When it runs: five fields (minute, hour, day of the month, month, day of the week), or @hourly, @daily, @weekly, @monthly."
+  schedule: String!
+  "Time zone of the schedule, as an IANA name; UTC when absent."
+  timeZone: String
+  "What is done, in order, up to 20 steps. The caller needs the right to each."
+  steps: [TaskStepInput!]!
+  "Whether a run is skipped while the server does not run."
+  onlyWhenOnline: Boolean
+  "Whether it runs at its times; it does when absent."
+  enabled: Boolean
+}
+
+"Answer of createTask."
+type CreateTaskPayload {
+  "The new task."
+  task: Task!
+}
+
+"What updateTask may change. A field that is absent stays as it is."
+input UpdateTaskInput {
+  "The task."
+  id: ID!
+  "New name."
+  name: String
+  "When it runs from now on."
+  schedule: String
+  "Time zone of the schedule from now on."
+  timeZone: String
+  "What is done from now on, all steps."
+  steps: [TaskStepInput!]
+  "Whether a run is skipped while the server does not run."
+  onlyWhenOnline: Boolean
+  "Whether it runs at its times."
+  enabled: Boolean
+}
+
+"Answer of updateTask."
+type UpdateTaskPayload {
+  "The task."
+  task: Task!
+}
+
+"What deleteTask needs."
+input DeleteTaskInput {
+  "The task to delete."
+  id: ID!
+}
+
+"Answer of deleteTask."
+type DeleteTaskPayload {
+  "The task that was deleted."
+  deletedId: ID!
+}
+
+"What executeTask needs."
+input ExecuteTaskInput {
+  "The task."
+  id: ID!
+}
+
+"Answer of executeTask."
+type ExecuteTaskPayload {
+  "The task."
+  task: Task!
+  "The run that has begun: follow it by taskRunChanged."
+  run: TaskRun!
+}
+
+extend type Mutation {
+  "Makes a task, which acts in the caller's name. Needs task.create on the server, and the right to each step there."
+  createTask(
+    "The new task."
+    input: CreateTaskInput!
+  ): CreateTaskPayload!
+  "Changes a task, which acts in the caller's name from then on. Needs task.update on the server, and the right to each step there."
+  updateTask(
+    "What to change."
+    input: UpdateTaskInput!
+  ): UpdateTaskPayload!
+  "Deletes a task with its runs. Needs task.delete on the server."
+  deleteTask(
+    "Which task."
+    input: DeleteTaskInput!
+  ): DeleteTaskPayload!
+  "Runs a task now, in its author's name. Needs task.execute on the server."
+  executeTask(
+    "Which task."
+    input: ExecuteTaskInput!
+  ): ExecuteTaskPayload!
+}
 `, BuiltIn: false},
 	{Name: "../../../schema/template.graphql", Input: `extend type Query {
   "One template. Needs template.read or server.create."
@@ -12137,6 +12251,14 @@ func childFields_CreateServerPayload(ctx context.Context, ec *executionContext, 
 	return nil, fmt.Errorf("no field named %q was found under type CreateServerPayload", field.Name)
 }
 
+func childFields_CreateTaskPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "task":
+		return fieldContext_CreateTaskPayload_task(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateTaskPayload", field.Name)
+}
+
 func childFields_CreateTemplatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "template":
@@ -12233,6 +12355,14 @@ func childFields_DeleteSshKeyPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_DeleteSshKeyPayload_deletedId(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteSshKeyPayload", field.Name)
+}
+
+func childFields_DeleteTaskPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return fieldContext_DeleteTaskPayload_deletedId(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteTaskPayload", field.Name)
 }
 
 func childFields_DeleteTemplatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12349,6 +12479,16 @@ func childFields_ExecuteCommandPayload(ctx context.Context, ec *executionContext
 		return fieldContext_ExecuteCommandPayload_timedOut(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExecuteCommandPayload", field.Name)
+}
+
+func childFields_ExecuteTaskPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "task":
+		return fieldContext_ExecuteTaskPayload_task(ctx, ec, field)
+	case "run":
+		return fieldContext_ExecuteTaskPayload_run(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExecuteTaskPayload", field.Name)
 }
 
 func childFields_GrantServerAccessPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13783,6 +13923,14 @@ func childFields_UpdateServerPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_UpdateServerPayload_server(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateServerPayload", field.Name)
+}
+
+func childFields_UpdateTaskPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "task":
+		return fieldContext_UpdateTaskPayload_task(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateTaskPayload", field.Name)
 }
 
 func childFields_UpdateTemplatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
