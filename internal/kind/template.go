@@ -27,6 +27,52 @@ type TemplateImage struct {
 	Image string `json:"image"`
 }
 
+// TemplateCommand is one of several named ways to start a server: a shell line, or a program and its arguments.
+type TemplateCommand struct {
+	// Name is what people choose by.
+	Name string `json:"name"`
+	// Shell is a line with {{KEY}} placeholders, used when Argv is empty.
+	Shell string   `json:"shell,omitempty"`
+	Argv  []string `json:"argv,omitempty"`
+}
+
+// ConfigFile is a file of a server that is rewritten before each start.
+type ConfigFile struct {
+	// Path is relative to the server's directory.
+	Path string `json:"path"`
+	// Parser is how the file is read and written.
+	Parser ConfigParser `json:"parser"`
+	// Replace are the changes, in order.
+	Replace []ConfigReplacement `json:"replace"`
+}
+
+// ConfigReplacement is one change of a configuration file.
+type ConfigReplacement struct {
+	// Match is what is changed: a key or a dotted path in which * is every element, or, under the parser FILE, the
+	// beginning of a line.
+	Match string `json:"match"`
+	// If is the value that must stand there for the change to happen, or "regex:" and a pattern (RE2) whose matches are
+	// replaced; empty for any value.
+	If string `json:"if,omitempty"`
+	// Value is the new value, with {{KEY}} placeholders.
+	Value string `json:"value"`
+}
+
+// TemplateLimits are resources that a template names. Memory and Disk are bytes, CPU is percent of one core; 0 says
+// nothing.
+type TemplateLimits struct {
+	Memory int64 `json:"memory,omitempty"`
+	CPU    int   `json:"cpu,omitempty"`
+	Disk   int64 `json:"disk,omitempty"`
+}
+
+// BackupHooks are lines that are sent to a running server's console around a backup.
+type BackupHooks struct {
+	// Before are sent before the files are read, After when they have been, whether that succeeded or not.
+	Before []string `json:"before,omitempty"`
+	After  []string `json:"after,omitempty"`
+}
+
 // TaskStep is one action of a scheduled task.
 type TaskStep struct {
 	// Action is what is done; Payload is the command or the backup's name.

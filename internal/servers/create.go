@@ -130,7 +130,7 @@ func (s *Service) plan(ctx context.Context, in CreateInput) (*plan, error) {
 	if len(in.AllocationIDs) > maxAllocations {
 		return nil, fault.Input("allocationIds", "A server may have %d allocations at the most.", maxAllocations)
 	}
-	if p.environment, err = templates.Resolve(tmpl.Variables, in.inherited, in.Environment, infrastructure); err != nil {
+	if p.environment, err = templates.Resolve(templates.Document(tmpl), in.inherited, in.Environment, infrastructure); err != nil {
 		return nil, err
 	}
 	p.ownerID, err = s.owner(ctx, in.OwnerID)

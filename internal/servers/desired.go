@@ -14,7 +14,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/allocation"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/kind"
-	"github.com/catalyst-panel/catalyst/internal/templates"
+	"github.com/catalyst-panel/catalyst/internal/templates/placeholder"
 	"github.com/catalyst-panel/catalyst/internal/tx"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
@@ -141,9 +141,9 @@ func spec(sv *ent.Server) *protocol.ServerSpec {
 		NetworkMode: string(sv.NetworkMode), Network: or(sv.Network, ""), Tty: tmpl.Tty,
 	}
 	if len(tmpl.StartupArgv) > 0 {
-		out.Argv = templates.Argv(tmpl.StartupArgv, environment)
+		out.Argv = placeholder.Argv(tmpl.StartupArgv, environment)
 	} else {
-		out.Shell = templates.Shell(tmpl.Startup)
+		out.Shell = placeholder.Shell(tmpl.Startup)
 	}
 	for _, a := range sv.Edges.Allocations {
 		out.Ports = append(out.Ports, &protocol.Port{Ip: a.IP, Port: int32(a.Port), Primary: a.Primary})
@@ -153,17 +153,21 @@ func spec(sv *ent.Server) *protocol.ServerSpec {
 
 // environment is what a server's program is given: the template's variables, and what Catalyst says of the server.
 func environment(sv *ent.Server) map[string]string {
-	env := make(map[string]string, len(sv.Environment)+5)
+	env := make(map[string]string, len(sv.Environment)+12)
+	env[placeholder.ServerName] = sv.Name // gives way to a variable of that name
 	for _, v := range sv.Edges.Template.Variables {
 		env[v.Key] = v.Default
 	}
 	maps.Copy(env, sv.Environment)
-	env["SERVER_ID"] = sv.ID
-	env["SERVER_NAME"] = sv.Name
-	env["SERVER_MEMORY"] = strconv.FormatInt(sv.Memory>>20, 10)
+	env[placeholder.ServerID] = sv.ID
+	env[placeholder.Label] = sv.Name
+	env[placeholder.ServerMemory] = strconv.FormatInt(sv.Memory>>20, 10)
+	env[placeholder.Swap] = strconv.FormatInt(sv.Swap>>20, 10)
+	env[placeholder.Disk] = strconv.FormatInt(sv.Disk>>20, 10)
+	env[placeholder.CPU] = strconv.Itoa(sv.CPU)
 	for _, a := range sv.Edges.Allocations {
-		if a.Primary || env["SERVER_PORT"] == "" {
-			env["SERVER_IP"], env["SERVER_PORT"] = a.IP, strconv.Itoa(a.Port)
+		if a.Primary || env[placeholder.ServerPort] == "" {
+			env[placeholder.ServerIP], env[placeholder.ServerPort] = a.IP, strconv.Itoa(a.Port)
 		}
 	}
 	return env

@@ -60,7 +60,7 @@ func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Server, erro
 		if err != nil {
 			return fmt.Errorf("read the server's template: %w", err)
 		}
-		environment, err := templates.Resolve(tmpl.Variables, sv.Environment, in.Environment, infrastructure)
+		environment, err := templates.Resolve(templates.Document(tmpl), sv.Environment, in.Environment, infrastructure)
 		if err != nil {
 			return err
 		}

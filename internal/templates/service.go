@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"regexp"
-	"strings"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/server"
@@ -13,21 +11,9 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/fault"
-	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/templates/document"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
-
-const (
-	// maxPatternBytes is the longest ready pattern.
-	maxPatternBytes = 1024
-	// maxName is the longest name, in bytes.
-	maxName = 128
-)
-
-// signals are the signals that may stop a server.
-var signals = map[string]bool{
-	"SIGTERM": true, "SIGINT": true, "SIGQUIT": true, "SIGHUP": true, "SIGUSR1": true, "SIGUSR2": true, "SIGKILL": true,
-}
 
 // Config is what the service needs.
 type Config struct {
@@ -47,55 +33,36 @@ func New(cfg Config) *Service {
 	return &Service{Config: cfg, trail: audit.Trail{Client: cfg.Client, Logger: cfg.Logger}}
 }
 
-// Fields are the parts of a template that people write. In an update nil leaves a part as it is.
-type Fields struct {
-	Name, Description, Author   *string
-	Images                      []kind.TemplateImage
-	DefaultImage                *string
-	Startup                     *string
-	StartupArgv                 []string
-	Variables                   []kind.TemplateVariable
-	StopCommand, StopSignal     *string
-	StopGrace, StartTimeout     *int
-	ReadyPatterns               []string
-	CrashPolicy                 *kind.CrashPolicy
-	Memory, Disk, Swap          *int64
-	CPU, PortsWanted            *int
-	InstallImage, InstallScript *string
-	InstallEntrypoint           *string
-	InstallTimeout              *int
-	TTY                         *bool
-	DeniedFiles, FeatureHints   []string
-	builtin                     bool
-	slug                        string
-}
-
 // Create makes a template. It needs template.create and fails with BAD_USER_INPUT, naming the field.
 func (s *Service) Create(ctx context.Context, in Fields) (*ent.Template, error) {
 	e := deed("template.create", "")
 	if err := access.Check(ctx, s.Client, access.TemplateCreate, access.Anywhere); err != nil {
 		return nil, s.trail.Refused(ctx, e, err)
 	}
-	if in.Name == nil {
-		in.Name = new("")
-	}
-	if err := in.validate(); err != nil {
+	t := document.New()
+	in.onto(&t)
+	if err := check(t); err != nil {
 		return nil, err
 	}
+	return s.make(ctx, e, t, false)
+}
+
+// make stores a new template.
+func (s *Service) make(ctx context.Context, e audit.Entry, t document.Template, builtin bool) (*ent.Template, error) {
 	var made *ent.Template
-	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
-		create := t.Template.Create().SetBuiltin(in.builtin)
-		if in.slug != "" {
-			create.SetSlug(in.slug)
+	err := s.trail.Do(ctx, e, func(ctx context.Context, x *ent.Tx, e *audit.Entry) error {
+		create := x.Template.Create().SetBuiltin(builtin)
+		if builtin {
+			create.SetSlug(t.Slug)
 		}
-		in.apply(create.Mutation())
+		store(create.Mutation(), t)
 		saved, err := create.Save(ctx)
 		if err != nil {
 			return fmt.Errorf("store template: %w", err)
 		}
 		e.TargetID, e.Details = saved.ID, map[string]any{"name": saved.Name}
 		made = saved.Unwrap()
-		return startable(made)
+		return nil
 	})
 	return made, err
 }
@@ -106,33 +73,45 @@ func (s *Service) Update(ctx context.Context, id string, in Fields) (*ent.Templa
 	if err := access.Check(ctx, s.Client, access.TemplateUpdate, access.On(id)); err != nil {
 		return nil, s.trail.Refused(ctx, e, err)
 	}
-	if err := in.validate(); err != nil {
-		return nil, err
-	}
 	var changed *ent.Template
-	err := s.trail.Do(ctx, e, func(ctx context.Context, t *ent.Tx, e *audit.Entry) error {
-		update := t.Template.UpdateOneID(id)
-		in.apply(update.Mutation())
-		e.Details = map[string]any{"changed": update.Mutation().Fields()}
-		saved, err := update.Save(ctx)
-		if ent.IsNotFound(err) {
-			return fault.Missing("template")
+	err := s.trail.Do(ctx, e, func(ctx context.Context, x *ent.Tx, e *audit.Entry) error {
+		row, err := s.hold(ctx, x, id)
+		if err != nil {
+			return err
 		}
+		before := Document(row)
+		after := before
+		in.onto(&after)
+		if err := check(after); err != nil {
+			return err
+		}
+		e.Details = map[string]any{"changed": document.Changes(before, after)}
+		update := x.Template.UpdateOneID(id)
+		store(update.Mutation(), after)
+		saved, err := update.Save(ctx)
 		if err != nil {
 			return fmt.Errorf("store template: %w", err)
 		}
 		changed = saved.Unwrap()
-		return startable(changed)
+		return nil
 	})
 	return changed, err
 }
 
-// startable refuses a template that says nothing about how its servers are started.
-func startable(t *ent.Template) error {
-	if len(t.StartupArgv) == 0 && strings.TrimSpace(t.Startup) == "" {
-		return fault.Input("startup", "Say how the server is started: a shell line in startup, or a program and its arguments in startupArgv.")
+// hold locks a template's row and reads it. A write is the lock that both databases know.
+func (s *Service) hold(ctx context.Context, x *ent.Tx, id string) (*ent.Template, error) {
+	held, err := x.Template.Update().Where(template.ID(id)).AddStopGrace(0).Save(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("hold template: %w", err)
 	}
-	return nil
+	if held == 0 {
+		return nil, fault.Missing("template")
+	}
+	row, err := x.Template.Get(viewer.System(ctx, nil, "read a template that is held"), id)
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	return row, nil
 }
 
 // Delete removes a template. It needs template.delete and fails with CONFLICT while servers use it.
@@ -179,102 +158,8 @@ func (s *Service) EnsureDemo(ctx context.Context) error {
 	if err != nil || exists {
 		return err
 	}
-	if _, err = s.Create(ctx, demo()); ent.IsConstraintError(err) {
+	if _, err = s.make(ctx, deed("template.create", ""), demo(), true); ent.IsConstraintError(err) {
 		return nil
 	}
 	return err
-}
-
-// validate refuses what could never work.
-func (f Fields) validate() error {
-	if f.Name != nil && (strings.TrimSpace(*f.Name) == "" || len(*f.Name) > maxName) {
-		return fault.Input("name", "Give the template a name of 1 to %d bytes.", maxName)
-	}
-	if err := checkVariables(f.Variables); err != nil {
-		return err
-	}
-	for i, p := range f.ReadyPatterns {
-		field := fmt.Sprintf("readyPatterns[%d]", i)
-		if len(p) > maxPatternBytes {
-			return fault.Input(field, "A ready pattern may be %d bytes long at the most.", maxPatternBytes)
-		}
-		if _, err := regexp.Compile(p); err != nil {
-			return fault.Input(field, "The ready pattern is not a regular expression (RE2): %s.", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-		}
-	}
-	if f.StopSignal != nil && !signals[*f.StopSignal] {
-		return fault.Input("stopSignal", "Use one of SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 or SIGKILL.")
-	}
-	if f.StopCommand != nil && strings.ContainsAny(*f.StopCommand, "\r\n\x00") {
-		return fault.Input("stopCommand", "The stop command must be one line.")
-	}
-	return f.validateNumbers()
-}
-
-// validateNumbers refuses numbers outside of their range.
-func (f Fields) validateNumbers() error {
-	for field, n := range map[string]*int64{"memory": f.Memory, "disk": f.Disk, "swap": f.Swap} {
-		if n != nil && *n < 0 {
-			return fault.Input(field, "A limit cannot be negative; 0 means unlimited.")
-		}
-	}
-	ranges := []struct {
-		field    string
-		n        *int
-		min, max int
-	}{
-		{"cpu", f.CPU, 0, 1_000_000},
-		{"portsWanted", f.PortsWanted, 0, 64},
-		{"stopGrace", f.StopGrace, 0, 3600},
-		{"startTimeout", f.StartTimeout, 1, 86_400},
-		{"installTimeout", f.InstallTimeout, 1, 86_400},
-	}
-	for _, r := range ranges {
-		if r.n != nil && (*r.n < r.min || *r.n > r.max) {
-			return fault.Input(r.field, "Use a number from %d to %d.", r.min, r.max)
-		}
-	}
-	return nil
-}
-
-// apply writes the fields that are given.
-func (f Fields) apply(m *ent.TemplateMutation) {
-	set(f.Name, m.SetName)
-	set(f.Description, m.SetDescription)
-	set(f.Author, m.SetAuthor)
-	set(f.DefaultImage, m.SetDefaultImage)
-	set(f.Startup, m.SetStartup)
-	set(f.StopCommand, m.SetStopCommand)
-	set(f.StopSignal, m.SetStopSignal)
-	set(f.StopGrace, m.SetStopGrace)
-	set(f.StartTimeout, m.SetStartTimeout)
-	set(f.CrashPolicy, m.SetCrashPolicy)
-	set(f.Memory, m.SetMemory)
-	set(f.Disk, m.SetDisk)
-	set(f.Swap, m.SetSwap)
-	set(f.CPU, m.SetCPU)
-	set(f.PortsWanted, m.SetPortsWanted)
-	set(f.InstallImage, m.SetInstallImage)
-	set(f.InstallScript, m.SetInstallScript)
-	set(f.InstallEntrypoint, m.SetInstallEntrypoint)
-	set(f.InstallTimeout, m.SetInstallTimeout)
-	set(f.TTY, m.SetTty)
-	setList(f.Images, m.SetImages)
-	setList(f.StartupArgv, m.SetStartupArgv)
-	setList(f.Variables, m.SetVariables)
-	setList(f.ReadyPatterns, m.SetReadyPatterns)
-	setList(f.DeniedFiles, m.SetDeniedFiles)
-	setList(f.FeatureHints, m.SetFeatures)
-}
-
-func set[T any](v *T, to func(T)) {
-	if v != nil {
-		to(*v)
-	}
-}
-
-func setList[T any](v []T, to func([]T)) {
-	if v != nil {
-		to(v)
-	}
 }

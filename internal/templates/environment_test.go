@@ -10,6 +10,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/templates"
+	"github.com/catalyst-panel/catalyst/internal/templates/document"
 )
 
 // variables are one of each kind.
@@ -25,7 +26,7 @@ var variables = []kind.TemplateVariable{
 
 func TestResolve(t *testing.T) {
 	t.Parallel()
-	got, err := templates.Resolve(variables, map[string]string{"MODE": "hard", "OLD": "gone"},
+	got, err := templates.Resolve(document.Template{Variables: variables}, map[string]string{"MODE": "hard", "OLD": "gone"},
 		[]kind.EnvVar{{Key: "NAME", Value: "a; b"}, {Key: "PORT", Value: "2000"}}, false)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +46,7 @@ func TestResolveRefuses(t *testing.T) {
 		"empty but required": {[]kind.EnvVar{{Key: "NAME"}}, "is required"},
 		"too long":           {[]kind.EnvVar{{Key: "NAME", Value: "123456789"}}, "at most 8"},
 		"no number":          {[]kind.EnvVar{{Key: "PORT", Value: "many"}}, "whole number"},
-		"out of range":       {[]kind.EnvVar{{Key: "PORT", Value: "80"}}, "at least 1024"},
+		"out of range":       {[]kind.EnvVar{{Key: "PORT", Value: "80"}}, "from 1024 to 65535"},
 		"no finite number":   {[]kind.EnvVar{{Key: "RATE", Value: "NaN"}}, "must be a number"},
 		"not in the list":    {[]kind.EnvVar{{Key: "MODE", Value: "none"}}, "one of easy, hard"},
 		"no match":           {[]kind.EnvVar{{Key: "SEED", Value: "xyz"}}, "must match"},
@@ -57,7 +58,7 @@ func TestResolveRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := templates.Resolve(variables, nil, tt.given, false)
+			_, err := templates.Resolve(document.Template{Variables: variables}, nil, tt.given, false)
 			f, ok := errors.AsType[*fault.Error](err)
 			if !ok || f.Code != fault.BadUserInput || f.Field != "environment."+tt.given[0].Key || !strings.Contains(f.Message, tt.says) {
 				t.Errorf("got %v, want BAD_USER_INPUT on %s that says %q", err, tt.given[0].Key, tt.says)
@@ -66,14 +67,20 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
-func TestReservedNames(t *testing.T) {
+// TestOperands narrows what a startup calculates with: bash would run what stands in an index.
+func TestOperands(t *testing.T) {
 	t.Parallel()
-	for key, want := range map[string]bool{
-		"LD_PRELOAD": true, "LD_LIBRARY_PATH": true, "PATH": true, "BASH_ENV": true, "IFS": true, "CATALYST_DATA_DIR": true,
-		"SERVER_PORT": true, "NAME": false, "PATHS": false,
-	} {
-		if got := templates.Reserved(key); got != want {
-			t.Errorf("Reserved(%s) = %v", key, got)
+	tmpl := document.Template{
+		Startup:   document.Startup{Shell: `[[ {{LEVEL}} -eq 1 ]] && ./game {{NAME}}`},
+		Variables: []kind.TemplateVariable{{Key: "LEVEL", UserEditable: true}, {Key: "NAME", UserEditable: true}},
+	}
+	for value, ok := range map[string]bool{"1": true, "-5": true, "": true, "x[$(id)]": false, "$x": false} {
+		_, err := templates.Resolve(tmpl, nil, []kind.EnvVar{{Key: "LEVEL", Value: value}}, true)
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", value, err)
 		}
+	}
+	if _, err := templates.Resolve(tmpl, nil, []kind.EnvVar{{Key: "NAME", Value: "x[$(id)]"}}, false); err != nil {
+		t.Error(err)
 	}
 }
