@@ -9,9 +9,6 @@ import (
 
 	"github.com/catalyst-panel/catalyst/agent"
 	"github.com/catalyst-panel/catalyst/agent/procfs"
-	"github.com/catalyst-panel/catalyst/agent/runtime"
-	"github.com/catalyst-panel/catalyst/agent/runtime/process"
-	"github.com/catalyst-panel/catalyst/internal/fault"
 )
 
 // runAgent runs the node agent until ctx ends. The servers go on.
@@ -19,7 +16,7 @@ func runAgent(ctx context.Context, c *Config, log *slog.Logger) error {
 	if err := c.makeDataDir(); err != nil {
 		return err
 	}
-	rt, err := chooseRuntime(c, log, false)
+	rt, err := chooseRuntime(ctx, c, log, false)
 	if err != nil {
 		return err
 	}
@@ -37,16 +34,4 @@ func runAgent(ctx context.Context, c *Config, log *slog.Logger) error {
 	group.Go(func() error { return a.Run(ctx) })
 	group.Go(func() error { return serveDebug(ctx, c, log) })
 	return group.Wait()
-}
-
-// chooseRuntime makes the runtime that is asked for. Running programs without isolation must be asked for by name,
-// except for a first look.
-func chooseRuntime(c *Config, log *slog.Logger, firstLook bool) (runtime.Runtime, error) {
-	switch {
-	case c.Runtime == process.Name, c.Runtime == "auto" && firstLook:
-		return process.New(process.Config{Logger: log})
-	case c.Runtime == "auto":
-		return nil, fault.New(fault.BadUserInput, "Say how servers run: --runtime process runs them as programs of this user, without isolation.")
-	}
-	return nil, fault.New(fault.BadUserInput, "This build cannot run servers in containerd: use --runtime process.")
 }

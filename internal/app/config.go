@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/catalyst-panel/catalyst/agent/runtime/containerd"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 )
 
@@ -48,6 +49,10 @@ type Config struct {
 	EgressAllow []string
 	// Runtime is how the node runs servers: auto, containerd or process.
 	Runtime string
+	// ContainerdAddress is containerd's socket.
+	ContainerdAddress string
+	// RegistryAuthFile holds credentials of image registries, as docker login writes them.
+	RegistryAuthFile string
 	// PanelURL and EnrolToken are for the first start of an agent.
 	PanelURL, EnrolToken string
 	// RateLimit is "on" or "off"; off is for loopback only.
@@ -86,6 +91,8 @@ func (c *Config) bind(flags *pflag.FlagSet, r role, panel, agent bool) {
 	flags.StringVar(&c.LogFormat, "log-format", r.logFormat, "text or json")
 	if agent {
 		flags.StringVar(&c.Runtime, "runtime", "auto", "how servers run: auto, containerd or process")
+		flags.StringVar(&c.ContainerdAddress, "containerd-address", containerd.DefaultAddress, "containerd's socket")
+		flags.StringVar(&c.RegistryAuthFile, "registry-auth-file", "", "credentials of image registries, as docker login writes them in config.json")
 	}
 	if !panel {
 		flags.StringVar(&c.PanelURL, "panel-url", "", "address of the panel, for the first start")

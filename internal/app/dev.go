@@ -57,7 +57,7 @@ func runDev(ctx context.Context, c *Config, log *slog.Logger, out io.Writer) (er
 
 // devAgent makes the agent, and on the first start the node that it enrols as.
 func (p *panel) devAgent(ctx context.Context, addr net.Addr) (*agent.Agent, error) {
-	rt, err := chooseRuntime(p.config, p.log, true)
+	rt, err := chooseRuntime(ctx, p.config, p.log, true)
 	if err != nil {
 		return nil, err
 	}

@@ -77,9 +77,14 @@ func (r *Runtime) find(ctx context.Context, dir runtime.Dir) (*attach.Conn, *hol
 		}
 		if _, err := attach.ReadSpec(run); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, nil
-		} else if err != nil {
-			return nil, nil, err
 		}
+	}
+	spec, err := attach.ReadSpec(run)
+	if err != nil {
+		return nil, nil, err
+	}
+	if spec.FIFOs == nil {
+		return nil, nil, errors.New("the server's program was started by the process runtime: stop it under that one before the node changes to containers")
 	}
 	return r.judge(ctx, dir, turn)
 }

@@ -28,9 +28,11 @@ func machine(t *testing.T) runtimetest.Machine {
 
 func machineOn(t *testing.T, daemon *testbed.Daemon) runtimetest.Machine {
 	t.Helper()
-	dir, program := t.TempDir(), testbed.Program(t)
+	dir, program, networks := t.TempDir(), testbed.Program(t), testbed.Networks(t)
 	return func() runtime.Runtime {
-		rt, err := containerd.New(t.Context(), containerd.Config{Address: daemon.Address, Dir: dir, Executable: program})
+		rt, err := containerd.New(t.Context(), containerd.Config{
+			Address: daemon.Address, Dir: dir, Executable: program, Networks: networks,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

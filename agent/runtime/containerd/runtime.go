@@ -16,6 +16,7 @@ import (
 	"github.com/containerd/containerd/v2/client"
 
 	"github.com/catalyst-panel/catalyst/agent/durable"
+	"github.com/catalyst-panel/catalyst/agent/network"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 )
 
@@ -44,12 +45,24 @@ type Config struct {
 	// Executable is the binary that has the holder's sub-command, and that is the Demo game's image; empty: the running
 	// one.
 	Executable string
+	// Networks connect the containers.
+	Networks Networks
 	// Credentials is a file of registry credentials as docker login writes it; it need not exist.
 	Credentials string
 	// Grace is how long something without an owner is left alone before the sweep removes it; 0: two minutes.
 	Grace time.Duration
 	// Logger is for what cannot be returned.
 	Logger *slog.Logger
+}
+
+// Networks connect containers; package network has them.
+type Networks interface {
+	// Attach connects a network namespace and maps ports; after an error, Detach is due.
+	Attach(ctx context.Context, id, netns, name string, ports []network.Port) error
+	// Detach can be repeated.
+	Detach(ctx context.Context, id string) error
+	// Attached names the containers that have something of a network.
+	Attached() ([]string, error)
 }
 
 // Runtime runs servers in containers.

@@ -139,11 +139,11 @@ func (p *plan) options(args []string) []oci.SpecOpts {
 		oci.WithRlimit(&specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: files, Hard: files}),
 		oci.WithRlimit(&specs.POSIXRlimit{Type: "RLIMIT_CORE"}),
 		oci.WithMounts(p.mounts()),
-		p.limit,
 	}
 	if p.spec.Server.GetTty() {
 		opts = append(opts, oci.WithTTY, oci.WithTTYSize(120, 40))
 	}
+	opts = append(opts, p.limit)
 	if p.spec.Server.GetNetworkMode() == string(kind.NetworkModeHost) {
 		opts = append(opts, oci.WithHostNamespace(specs.NetworkNamespace))
 	}

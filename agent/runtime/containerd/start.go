@@ -18,10 +18,12 @@ import (
 
 	"github.com/catalyst-panel/catalyst/agent/holder"
 	"github.com/catalyst-panel/catalyst/agent/holder/attach"
+	"github.com/catalyst-panel/catalyst/agent/network"
 	"github.com/catalyst-panel/catalyst/agent/output"
 	"github.com/catalyst-panel/catalyst/agent/pattern/compile"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/kind"
 )
 
 // Labels of containers, snapshots and leases.
@@ -96,7 +98,7 @@ func (l *launch) start(ctx context.Context, spec runtime.Spec) (*instance, error
 	if err := own(attach.FilesDir(spec.Dir), p.uid); err != nil {
 		return nil, err
 	}
-	if err := p.writeEtc(""); err != nil {
+	if err := p.writeEtc(network.Resolver()); err != nil {
 		return nil, err
 	}
 	if err := l.hold(ctx, spec); err != nil {
@@ -104,6 +106,9 @@ func (l *launch) start(ctx context.Context, spec runtime.Spec) (*instance, error
 	}
 	task, err := l.create(ctx, p)
 	if err != nil {
+		return nil, err
+	}
+	if err := l.runtime.connectTask(ctx, p, int(task.Pid())); err != nil {
 		return nil, err
 	}
 	if err := task.Start(ctx); err != nil {
@@ -315,7 +320,7 @@ func (r *Runtime) task(ctx context.Context, id string) (client.Task, error) {
 func (r *Runtime) remove(ctx context.Context, id string) error {
 	container, err := r.client.LoadContainer(ctx, id)
 	if errdefs.IsNotFound(err) {
-		return r.removeSnapshot(ctx, id)
+		return errors.Join(r.config.Networks.Detach(ctx, id), r.removeSnapshot(ctx, id))
 	}
 	if err != nil {
 		return fmt.Errorf("find container: %w", err)
@@ -327,10 +332,31 @@ func (r *Runtime) remove(ctx context.Context, id string) error {
 	} else if !errdefs.IsNotFound(err) {
 		return fmt.Errorf("find task: %w", err)
 	}
+	// The container goes last: as long as it is there, the sweep finds what belongs to it.
+	if err := r.config.Networks.Detach(ctx, id); err != nil {
+		return err
+	}
 	if err := container.Delete(ctx, client.WithSnapshotCleanup); err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("remove container: %w", err)
 	}
 	return nil
+}
+
+// connectTask connects the namespace of a task that does not run yet.
+func (r *Runtime) connectTask(ctx context.Context, p *plan, pid int) error {
+	server := p.spec.Server
+	if server.GetNetworkMode() == string(kind.NetworkModeHost) {
+		return nil
+	}
+	name := ""
+	if server.GetNetworkMode() == string(kind.NetworkModeCustom) {
+		name = server.GetNetwork()
+	}
+	ports := make([]network.Port, 0, len(server.GetPorts()))
+	for _, port := range server.GetPorts() {
+		ports = append(ports, network.Port{Address: port.GetIp(), Port: int(port.GetPort())})
+	}
+	return r.config.Networks.Attach(ctx, p.id, "/proc/"+strconv.Itoa(pid)+"/ns/net", name, ports)
 }
 
 func (r *Runtime) removeSnapshot(ctx context.Context, id string) error {

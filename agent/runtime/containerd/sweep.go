@@ -44,7 +44,7 @@ func (r *Runtime) sweep(ctx context.Context, orphans map[string]time.Time) error
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.sweepSnapshots(ctx, kept, orphans), r.sweepLeases(ctx))
+	return errors.Join(r.sweepSnapshots(ctx, kept, orphans), r.sweepNetworks(ctx, kept, orphans), r.sweepLeases(ctx))
 }
 
 // due notes an orphan, and reports whether it was one for long enough.
@@ -122,6 +122,27 @@ func (r *Runtime) sweepSnapshots(ctx context.Context, containers map[string]bool
 			continue
 		}
 		if err := r.removeSnapshot(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepNetworks disconnects what is not there any more.
+func (r *Runtime) sweepNetworks(ctx context.Context, containers map[string]bool, orphans map[string]time.Time) error {
+	attached, err := r.config.Networks.Attached()
+	if err != nil {
+		return err
+	}
+	for _, id := range attached {
+		if containers[id] || !r.due(orphans, "network "+id) {
+			continue
+		}
+		// Another agent of this machine may share the network.
+		if _, err := r.client.LoadContainer(ctx, id); !errdefs.IsNotFound(err) {
+			continue
+		}
+		if err := r.config.Networks.Detach(ctx, id); err != nil {
 			return err
 		}
 	}

@@ -72,11 +72,17 @@ func OwnContainerd(t testing.TB) *Daemon {
 
 // Cleanup stops the containerd of this test process. A TestMain calls it when all tests have ended.
 func Cleanup() error {
-	d, err := daemon()
-	if err != nil {
-		return nil //nolint:nilerr // there is none
+	var errs []error
+	if n, err := networks(); err == nil {
+		errs = append(errs, n.Remove(context.Background())) //nolint:forbidigo // no test is left
 	}
-	return d.remove()
+	if d, err := daemon(); err == nil {
+		errs = append(errs, d.remove())
+	}
+	if path, err := program(); err == nil {
+		errs = append(errs, os.RemoveAll(filepath.Dir(path)))
+	}
+	return errors.Join(errs...)
 }
 
 func need(t testing.TB) {
@@ -107,28 +113,29 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.a
 	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(config), 0o600); err != nil {
 		return nil, fmt.Errorf("configure containerd: %w", err)
 	}
-	return d, errors.Join(d.guard(), d.Start(ctx))
+	return d, errors.Join(guard(removeDaemon, dir), d.Start(ctx))
 }
 
-// guard starts a shell that outlives this process by a moment: it removes everything of the daemon's when its standard
-// input ends, which it does with this process, however that ends.
-func (d *Daemon) guard() error {
-	read, write, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("guard containerd: %w", err)
-	}
-	const script = `read -r _
-test -d "$1" || exit 0
+// removeDaemon is a script that removes everything of a daemon's.
+const removeDaemon = `test -d "$1" || exit 0
 sleep 1
 for pid in $(pgrep -f "$1"); do test "$pid" = $$ || kill -9 "$pid" 2>/dev/null; done
 sleep 1
 for mount in $(grep -F " $1" /proc/mounts | cut -d' ' -f2 | sort -r); do umount -l "$mount"; done
 rm -rf "$1"`
-	cmd := exec.Command("/bin/sh", "-c", script, "sh", d.Dir) //nolint:noctx // it has to outlive everything
+
+// guard starts a shell that outlives this process by a moment: it runs a script when its standard input ends, which it
+// does with this process, however that ends.
+func guard(script string, args ...string) error {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("guard the tests: %w", err)
+	}
+	cmd := exec.Command("/bin/sh", append([]string{"-c", "read -r _\n" + script, "sh"}, args...)...) //nolint:noctx // it has to outlive everything
 	cmd.Stdin = read
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("guard containerd: %w", err)
+		return fmt.Errorf("guard the tests: %w", err)
 	}
 	guards.Lock()
 	defer guards.Unlock()
