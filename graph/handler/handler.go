@@ -53,6 +53,9 @@ type Config struct {
 	Operations Limiter
 	// Costs is the budget of each user, whatever the transport; nil for none.
 	Costs guard.Budget
+	// Observe, when not nil, is told of every query and mutation that has been answered: the type, the first field of the
+	// root, and the code of the first error, if there is one.
+	Observe func(kind, field, code string, took time.Duration)
 	// Sockets are the limits of WebSockets; the documented ones where zero.
 	Sockets Sockets
 }
@@ -101,6 +104,7 @@ func New(c Config) *Handler {
 	exec.Use(counter{operations: c.Operations, off: c.Unlimited})
 	exec.Use(persisted{newTexts()})
 	exec.Use(guard.New(c.Limits, known, c.Costs, c.Unlimited))
+	exec.AroundOperations(observe(c.Observe))
 	exec.AroundOperations(timeLimit)
 	h := &Handler{config: c, exec: exec}
 	h.sockets = newSockets(h)

@@ -45,6 +45,8 @@ type Config struct {
 	TokenKeyFile string
 	// SecretKeyFile holds the key that secrets in the database are encrypted with, the same for every instance of a panel.
 	SecretKeyFile string
+	// MetricsToken has to be sent to see /metrics; without one, only this machine sees it.
+	MetricsToken string
 	// EgressAllow are networks that webhooks may reach although they are not public.
 	EgressAllow []string
 	// Runtime is how the node runs servers: auto, containerd or process.
@@ -80,7 +82,7 @@ var (
 )
 
 // secrets are the settings whose values are never shown.
-var secrets = []string{"admin-password", "enrol-token", "database-url", "nats-url"}
+var secrets = []string{"admin-password", "enrol-token", "database-url", "nats-url", "metrics-token"}
 
 // bind declares the settings of the panel, the agent, or both.
 func (c *Config) bind(flags *pflag.FlagSet, r role, panel, agent bool) {
@@ -107,6 +109,7 @@ func (c *Config) bind(flags *pflag.FlagSet, r role, panel, agent bool) {
 	flags.StringVar(&c.Registration, "registration", r.registration, "whether anybody may make an account: on or off")
 	flags.StringVar(&c.TokenKeyFile, "token-key-file", "", "key that signs access tokens (default: keys/token.pem in the data directory, made on the first start)")
 	flags.StringVar(&c.SecretKeyFile, "secret-key-file", "", "key that secrets in the database are encrypted with (default: keys/secrets.key in the data directory, made on the first start)")
+	flags.StringVar(&c.MetricsToken, "metrics-token", "", "bearer token of /metrics; without one, only this machine sees it")
 	flags.StringSliceVar(&c.EgressAllow, "egress-allow", nil, "networks that webhooks may reach although they are not public")
 	flags.StringVar(&c.RateLimit, "rate-limit", "on", "on, or off on loopback: limits, lockout, cost budgets and connection caps")
 	flags.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed")

@@ -38,6 +38,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/seal"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/catalyst-panel/catalyst/internal/store"
+	"github.com/catalyst-panel/catalyst/internal/telemetry"
 	"github.com/catalyst-panel/catalyst/internal/templates"
 	"github.com/catalyst-panel/catalyst/internal/token"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
@@ -227,7 +228,13 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	presenter := present.New(p.log)
 	streams := stream.NewRunner(presenter)
 	p.onClose(func(ctx context.Context) error { return within(ctx, "subscriptions", streams.Wait) })
-	api := handler.New(handler.Config{
+	var api *handler.Handler
+	watch := telemetry.New(telemetry.Config{
+		Version: Version, DB: p.store.DB, Bus: p.bus.Stats, Connections: func() int { return api.Connections() },
+		Inventory: p.inventory, Token: p.config.MetricsToken, Logger: p.log,
+	})
+	api = handler.New(handler.Config{
+		Observe: watch.Operation,
 		Schema: graph.NewSchema(graph.Config{
 			Client: p.store.Client, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
 			Changes: changes.NewFeed(p.store.Client, p.bus, p.accounts),
@@ -236,6 +243,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited), Costs: p.costs(limited),
 	})
 	p.http, err = httpd.New(httpd.Config{
+		Metrics: watch, Observe: watch.Request,
 		GraphQL: api, Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL == "on", Health: p.healthy, Logger: p.log,
 		TrustedProxies: proxies, AllowedOrigins: p.config.AllowedOrigins, RateLimit: httpd.RateLimit{Off: !limited}, Grace: requestGrace,
 	})
@@ -261,6 +269,22 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		return within(ctx, "background work", p.background.Wait)
 	})
 	return nil
+}
+
+// inventory counts what is stored, for those who watch the panel.
+func (p *panel) inventory(ctx context.Context) (telemetry.Inventory, error) {
+	stats, err := p.administration().Stats(viewer.System(ctx, nil, "count for the metrics"))
+	if err != nil {
+		return telemetry.Inventory{}, err
+	}
+	out := telemetry.Inventory{
+		Servers: make(map[string]int, len(stats.ServersByState)), Nodes: stats.Nodes, Offline: stats.Nodes - stats.NodesOnline,
+		OpenAlerts: stats.Alerts, Users: stats.Users,
+	}
+	for _, c := range stats.ServersByState {
+		out.Servers[string(c.State)] = c.Count
+	}
+	return out, nil
 }
 
 // administration answers how the whole is doing.

@@ -30,6 +30,9 @@ func (s *Server) finish(r *http.Request, w *recorder, took time.Duration, failur
 		s.reportPanic(r.Context(), w, failure)
 	}
 	s.logRequest(r, w, took)
+	if s.config.Observe != nil {
+		s.config.Observe(route(r.Pattern), method(r.Method), w.answered(), took)
+	}
 	if failure != nil {
 		// The connection must not be used again: the answer may be cut short.
 		panic(http.ErrAbortHandler)
@@ -61,7 +64,7 @@ func (s *Server) logRequest(r *http.Request, w *recorder, took time.Duration) {
 // quiet says whether a route is asked so often, and means so little, that its requests are for debugging only.
 func quiet(pattern string) bool {
 	switch route(pattern) {
-	case "/", "/healthz", "/readyz":
+	case "/", "/healthz", "/readyz", "/metrics":
 		return true
 	}
 	return false
@@ -73,6 +76,15 @@ func route(pattern string) string {
 		return path
 	}
 	return pattern
+}
+
+// method is a request's method, or "other" for what clients make up.
+func method(name string) string {
+	switch name {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return name
+	}
+	return "other"
 }
 
 // recorder notes what was answered. It passes on what the transports ask for: flushing, taking over the connection,

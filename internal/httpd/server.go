@@ -34,6 +34,10 @@ type Config struct {
 	GraphQL http.Handler
 	// Agent serves everything below /agent/v1/.
 	Agent http.Handler
+	// Metrics serves /metrics; nil leaves it out.
+	Metrics http.Handler
+	// Observe, when not nil, is told of every request that has been answered.
+	Observe func(route, method string, status int, took time.Duration)
 	// GraphiQL says whether the GraphiQL page is served at /.
 	GraphiQL bool
 	// Health reports why the panel cannot serve requests at the moment, or nil. It is asked by /readyz and has two
@@ -113,6 +117,10 @@ func (s *Server) routes() (http.Handler, error) {
 	health := s.limiter(s.config.RateLimit.Health, 1000)
 	mux.Handle("GET /healthz", s.limit(health, writeError, http.HandlerFunc(s.alive)))
 	mux.Handle("GET /readyz", s.limit(health, writeError, http.HandlerFunc(s.ready)))
+
+	if s.config.Metrics != nil {
+		mux.Handle("GET /metrics", s.limit(health, writeError, s.config.Metrics))
+	}
 
 	if s.config.GraphiQL {
 		page, err := newGraphiQL()
