@@ -226,5 +226,6 @@ func (a *Agent) lock() (func(), error) {
 		}
 		return nil, fmt.Errorf("lock the agent's directory: %w", err)
 	}
-	return func() { _ = f.Close() }, nil
+	// Unlocked by hand: a process that is being started at this moment may have the descriptor, too.
+	return func() { _, _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close() }, nil
 }

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -14,8 +15,8 @@ import (
 const binDir = ".removing"
 
 // Remove removes a server's directory with everything in it; with keepFiles its root stays. What is not there is no
-// error, so that it can be repeated. The program must have ended.
-func (s *Store) Remove(serverID string, keepFiles bool) error {
+// error, so that it can be repeated, as it must be when the context ends before. The program must have ended.
+func (s *Store) Remove(ctx context.Context, serverID string, keepFiles bool) error {
 	if err := check(serverID); err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (s *Store) Remove(serverID string, keepFiles bool) error {
 			return fmt.Errorf("remove from server directory: %w", err)
 		}
 	}
-	if err := emptyBin(server); err != nil {
+	if err := emptyBin(ctx, server); err != nil {
 		return fmt.Errorf("remove from server directory: %w", err)
 	}
 	if keepFiles {
@@ -77,7 +78,7 @@ func toBin(server *os.Root, name string) error {
 
 // emptyBin removes what is in the bin, one directory after the other: directories inside of one are moved out of it
 // before, so that how deep a program has nested them does not matter, neither for descriptors nor for the stack.
-func emptyBin(server *os.Root) error {
+func emptyBin(ctx context.Context, server *os.Root) error {
 	for {
 		bin, err := server.Open(binDir)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -95,7 +96,7 @@ func emptyBin(server *os.Root) error {
 			return err
 		}
 		for _, e := range entries {
-			if err := flatten(server, path.Join(binDir, e.Name())); err != nil {
+			if err := flatten(ctx, server, path.Join(binDir, e.Name())); err != nil {
 				return err
 			}
 		}
@@ -103,7 +104,7 @@ func emptyBin(server *os.Root) error {
 }
 
 // flatten removes a directory in the bin after what is in it: files go, directories are moved beside it.
-func flatten(server *os.Root, dir string) error {
+func flatten(ctx context.Context, server *os.Root, dir string) error {
 	d, err := server.Open(dir)
 	if errors.Is(err, fs.ErrPermission) && server.Chmod(dir, 0o700) == nil {
 		d, err = server.Open(dir)
@@ -113,6 +114,9 @@ func flatten(server *os.Root, dir string) error {
 	}
 	defer d.Close()
 	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		entries, err := d.ReadDir(batch)
 		for _, e := range entries {
 			name := path.Join(dir, e.Name())

@@ -60,21 +60,29 @@ func TestCreateListRemove(t *testing.T) {
 	if ids, err := s.List(); err != nil || !slices.Equal(ids, []string{id}) {
 		t.Errorf("List = %v, %v", ids, err)
 	}
-	if err := s.Remove(id, true); err != nil {
+	if err := os.MkdirAll(filepath.Join(s.Path(id), "run", "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Remove(ended, id, true); !errors.Is(err, context.Canceled) {
+		t.Errorf("without time: %v", err)
+	}
+	if err := s.Remove(t.Context(), id, true); err != nil {
 		t.Fatal(err)
 	}
 	if left, _ := filepath.Glob(s.Path(id) + "/*"); len(hidden(t, s.Path(id))) > 0 || !slices.Equal(left, []string{root}) {
 		t.Errorf("left with the files kept: %v", left)
 	}
 	for range 2 {
-		if err := s.Remove(id, false); err != nil {
+		if err := s.Remove(t.Context(), id, false); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := os.Stat(s.Path(id)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the directory is still there: %v", err)
 	}
-	if err := s.Remove(id, true); err != nil {
+	if err := s.Remove(t.Context(), id, true); err != nil {
 		t.Errorf("remove what is gone: %v", err)
 	}
 	if _, err := os.Stat(outside); err != nil {
@@ -86,7 +94,7 @@ func TestNamesThatAreNoServer(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
 	for _, id := range []string{"", ".", "..", "/", "a/../b", "srv_x", kind.NewID(kind.PrefixNode), kind.NewID(kind.PrefixServer) + "/.."} {
-		if s.Create(id) == nil || s.Remove(id, false) == nil {
+		if s.Create(id) == nil || s.Remove(t.Context(), id, false) == nil {
 			t.Errorf("%q was taken for a server", id)
 		}
 		if _, err := s.Usage(t.Context(), id); err == nil {
@@ -179,7 +187,7 @@ func TestDeepDirectories(t *testing.T) {
 	if got, err := s.Usage(t.Context(), id); err != nil || got.Inodes < depth {
 		t.Errorf("measured %+v, %v", got, err)
 	}
-	if err := s.Remove(id, false); err != nil {
+	if err := s.Remove(t.Context(), id, false); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Lstat(s.Path(id)); !errors.Is(err, os.ErrNotExist) {

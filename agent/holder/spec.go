@@ -3,6 +3,7 @@ package holder
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"time"
@@ -114,14 +115,15 @@ func StoreExit(dir string, exit Exit) error {
 	return failed
 }
 
-// ReadFile reads what WriteFile stored. The error is fs.ErrNotExist when there is none.
+// ReadFile reads what WriteFile stored. The error is fs.ErrNotExist when there is none, and when it is damaged: nothing
+// can be learned from it then, and waiting for it to become readable would be waiting for ever.
 func ReadFile(name string, v any) error {
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path.Base(name), err)
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("decode %s: %w", path.Base(name), err)
+		return fmt.Errorf("decode %s: %w: %w", path.Base(name), fs.ErrNotExist, err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -40,9 +41,16 @@ func Refused(resp *http.Response) *RefusedError {
 	refused := &RefusedError{Status: resp.StatusCode}
 	var body protocol.ErrorResponse
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&body); err == nil {
-		refused.Code, refused.Message = body.Code, body.Message
+		refused.Code, refused.Message = short(body.Code), short(body.Message)
 	}
 	return refused
+}
+
+// maxMessage is how much of a refusal is repeated, in bytes: whatever answers at the panel's address need not be a panel.
+const maxMessage = 512
+
+func short(s string) string {
+	return strings.ToValidUTF8(s[:min(len(s), maxMessage)], "")
 }
 
 // Enrol exchanges a one-time token for an identity and stores it in the agent's directory. Nothing is stored when the

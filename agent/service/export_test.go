@@ -1,6 +1,13 @@
 package service
 
-import "time"
+import (
+	"time"
+
+	"github.com/catalyst-panel/catalyst/agent/protocol"
+)
+
+// Abridge leaves last lines out of a digest.
+func Abridge(digest []*protocol.Observed) { abridge(digest, maxLastLines) }
 
 // Pacer is the pacing of one console flow.
 type Pacer struct{ p pacer }

@@ -23,6 +23,8 @@ const (
 	maxRequest = 32 << 20
 	// applyAtOnce is how many servers of a Sync are applied at the same time.
 	applyAtOnce = 8
+	// maxLastLines bounds the last lines in a digest, in bytes, well below the 16 MiB that an answer may have.
+	maxLastLines = 8 << 20
 )
 
 // Config is what a Service needs.
@@ -100,7 +102,22 @@ func (s *Service) Sync(ctx context.Context, req *connect.Request[protocol.SyncRe
 		})
 	}
 	_ = group.Wait() // it never fails
-	return connect.NewResponse(&protocol.SyncResponse{Servers: s.config.Supervisor.Digest()}), nil
+	digest := s.config.Supervisor.Digest()
+	abridge(digest, maxLastLines)
+	return connect.NewResponse(&protocol.SyncResponse{Servers: digest}), nil
+}
+
+// abridge leaves last lines out of a digest once those before have so many bytes together: hundreds of crashed servers must
+// not make it larger than the panel takes, which has the lines from the events.
+func abridge(digest []*protocol.Observed, most int) {
+	for _, o := range digest {
+		for _, line := range o.GetLastLines() {
+			most -= len(line)
+		}
+		if most < 0 {
+			o.LastLines = nil
+		}
+	}
 }
 
 // ApplyServer applies one server.

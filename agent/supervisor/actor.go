@@ -291,9 +291,21 @@ func (a *actor) setState(ctx context.Context, state kind.ServerState, reason str
 		a.log.LogAttrs(ctx, slog.LevelError, "impossible change of state",
 			slog.String("from", string(a.State)), slog.String("to", string(state)))
 	}
-	a.State, a.Reason, a.At = state, strings.ToValidUTF8(reason, "\uFFFD"), time.Now()
+	a.State, a.Reason, a.At = state, sentence(reason), time.Now()
 	a.store(ctx)
 	a.report(ctx)
+}
+
+// maxReason is the longest reason, in bytes; a start error may repeat a command of any length.
+const maxReason = 1 << 10
+
+// sentence makes a reason text that a message can carry.
+func sentence(reason string) string {
+	reason = strings.ToValidUTF8(reason, "\uFFFD")
+	if len(reason) <= maxReason {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:maxReason-len("…")], "") + "…"
 }
 
 // store saves the record; a disk that does not take it must not stop the supervision.
@@ -398,7 +410,10 @@ func (a *actor) finishRemoval(ctx context.Context) {
 	if a.said != nil {
 		<-a.said // a console line may still be on its way
 	}
-	if err := a.supervisor.store.Remove(a.id, a.KeepFiles); err != nil {
+	if err := a.supervisor.store.Remove(ctx, a.id, a.KeepFiles); err != nil {
+		if ctx.Err() != nil {
+			return // the panel has it done by the next agent
+		}
 		a.log.LogAttrs(ctx, slog.LevelError, "server is not removed, trying again", slog.Any("error", err))
 		a.alarm.Reset(retryRemoval)
 		return

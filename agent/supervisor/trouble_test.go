@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,11 +206,14 @@ func TestCrashesAreForgottenByOrder(t *testing.T) {
 
 // TestErrorsThatAreNoText reports a start that fails with something that no message can carry.
 func TestErrorsThatAreNoText(t *testing.T) {
-	run(t, script{startError: errors.New("no such file: \xff\xfe")}, func(w *world) {
+	run(t, script{startError: errors.New("no such file: \xff\xfe" + strings.Repeat("€", 1<<20))}, func(w *world) {
 		w.apply(protocol.Power_POWER_RUN, 1)
 		w.expect(kind.ServerStateError)
 		if _, err := proto.Marshal(&protocol.SyncResponse{Servers: w.sup.Digest()}); err != nil {
 			t.Error(err)
+		}
+		if n := len(w.observed().GetReason()); n > 1<<10 {
+			t.Errorf("the reason has %d bytes", n)
 		}
 	})
 }

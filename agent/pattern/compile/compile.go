@@ -9,6 +9,9 @@ import (
 	"github.com/catalyst-panel/catalyst/agent/pattern"
 )
 
+// maxInsts is the size of the largest program: every byte of output may cost as many steps.
+const maxInsts = 1000
+
 // Compile compiles a pattern in the syntax of Go's regexp, or says for people what is wrong with it.
 func Compile(expr string) (pattern.Program, error) {
 	re, err := syntax.Parse(expr, syntax.Perl)
@@ -18,6 +21,9 @@ func Compile(expr string) (pattern.Program, error) {
 	prog, err := syntax.Compile(re.Simplify())
 	if err != nil {
 		return pattern.Program{}, fmt.Errorf("the pattern %q is not valid: %w", expr, err)
+	}
+	if len(prog.Inst) > maxInsts {
+		return pattern.Program{}, fmt.Errorf("the pattern %.80q is too large: make it shorter, or its repetitions smaller", expr)
 	}
 	p := pattern.Program{Start: uint32(prog.Start), Insts: make([]pattern.Inst, len(prog.Inst))}
 	for i := range prog.Inst {

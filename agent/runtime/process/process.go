@@ -76,14 +76,13 @@ func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) (runtime.Instanc
 	if err != nil {
 		return nil, err
 	}
-	if old, err := attach.ReadSpec(run); err == nil {
-		killMarked(old.Mark)
-	}
+	killLeft(run)
 	if err := r.prepare(spec, run); err != nil {
 		return nil, errors.Join(err, attach.Forget(run), attach.Unlock(lock))
 	}
 	pid, err := attach.Spawn(ctx, r.executable, run, lock)
 	if err != nil {
+		killLeft(run)
 		return nil, errors.Join(err, attach.Forget(run), attach.Unlock(lock))
 	}
 	// The holder has the lock too, and keeps it.
@@ -97,9 +96,22 @@ func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) (runtime.Instanc
 		if ended, ok := found.(*instance); ok && ended.Hello().HolderPID == 0 {
 			attach.Reap(pid) // it did not live to say its number
 		}
+		if err != nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it is a child that was not waited for, so the number is its own
+			killLeft(run)
+			attach.Reap(pid)
+			err = errors.Join(err, attach.Forget(run))
+		}
 		return found, err
 	}
 	return r.running(ctx, spec.Dir, conn), nil
+}
+
+// killLeft ends what is left of the last program whose holder has ended.
+func killLeft(run string) {
+	if spec, err := attach.ReadSpec(run); err == nil {
+		killMarked(spec.Mark)
+	}
 }
 
 // prepare writes what the holder reads.

@@ -359,13 +359,9 @@ func holderOf(t *testing.T, b *runtimetest.Bench) int {
 	return conn.Hello.HolderPID
 }
 
-// TestLateInput does not write a line after its time when it was the holder that was held up.
-func TestLateInput(t *testing.T) {
-	t.Parallel()
-	b := bench(t)
-	inst := b.Start(runtimetest.Demo())
-	b.Ready(inst)
-	pid := holderOf(t, b)
+// freeze stops a process until it is told to go on.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -378,6 +374,94 @@ func TestLateInput(t *testing.T) {
 		}
 		stopped = strings.Contains(string(status), "State:\tT")
 	}
+}
+
+// TestC5KillBehindAFrozenHolder kills a program whose holder does not answer.
+func TestC5KillBehindAFrozenHolder(t *testing.T) {
+	t.Parallel()
+	b := bench(t)
+	inst := b.Start(runtimetest.Shell("sleep 1000 & setsid sleep 1000 & echo started; wait"))
+	b.Line("started")
+	freeze(t, holderOf(t, b))
+	begun := time.Now()
+	b.Signal(inst, syscall.SIGKILL)
+	b.Exit(inst)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("the kill took %v", took)
+	}
+	if left := processesOf(t, b); len(left) != 0 {
+		t.Errorf("processes left: %+v", left)
+	}
+}
+
+// TestC6FailedStartLeavesNothing starts a holder that nobody can attach to.
+func TestC6FailedStartLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := bench(t)
+	mute := filepath.Join(t.TempDir(), "holder")
+	script := "#!/bin/sh\necho $$ >\"$2/pid\"\necho '{}' >&4\nexec sleep 1000 4>&-\n"
+	if err := os.WriteFile(mute, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	rt, err := process.New(process.Config{Executable: mute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := rt.Start(ctx, runtime.Spec{Dir: b.Dir, Run: 1, Server: runtimetest.Demo()}); err == nil {
+		t.Fatal("it was started")
+	}
+	content, err := os.ReadFile(filepath.Join(b.Dir.Path, "run", "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil || alive(pid) {
+		t.Errorf("the holder %d is left, %v", pid, err)
+	}
+	if inst, err := rt.Adopt(t.Context(), b.Dir); inst != nil || err != nil {
+		t.Errorf("there is %v to adopt, %v", inst, err)
+	}
+	b.Ready(b.Start(runtimetest.Demo()))
+}
+
+// TestC6DamagedEnd concludes what has happened where the record of it is damaged.
+func TestC6DamagedEnd(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"exit.json", "spec.json"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := bench(t)
+			inst := b.Start(runtimetest.Shell("exit 3"))
+			b.Exit(inst)
+			inst.Detach()
+			if err := os.WriteFile(filepath.Join(b.Dir.Path, "run", name), []byte("\x00\x00"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			again := b.Adopt()
+			if again == nil {
+				t.Fatal("the end is forgotten")
+			}
+			if exit := b.Exit(again); exit.Lost != (name == "exit.json") {
+				t.Errorf("exit = %+v", exit)
+			}
+			if err := again.Forget(t.Context()); err != nil {
+				t.Error(err)
+			}
+			b.Ready(b.Start(runtimetest.Demo()))
+		})
+	}
+}
+
+// TestLateInput does not write a line after its time when it was the holder that was held up.
+func TestLateInput(t *testing.T) {
+	t.Parallel()
+	b := bench(t)
+	inst := b.Start(runtimetest.Demo())
+	b.Ready(inst)
+	pid := holderOf(t, b)
+	freeze(t, pid)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if _, err := inst.Input(ctx, "say too late"); !errors.Is(err, context.DeadlineExceeded) {
