@@ -200,11 +200,11 @@ func (i *Instance) finish(exit holder.Exit) {
 	if seq, err := console.LastSeq(ConsoleDir(i.dir)); err == nil && seq > 0 {
 		i.feed.Wrote(seq)
 	}
+	close(i.ended) // whoever hears of the end may acknowledge it at once
 	i.feed.Exit(runtime.Exit{
 		Code: exit.Code, Signal: exit.Signal, OOMKilled: exit.OOMKilled, At: exit.At, LastLines: exit.LastLines,
 		Unwritten: exit.Unwritten, Lost: exit.Lost,
 	})
-	close(i.ended)
 }
 
 // Detach lets go of the program.
