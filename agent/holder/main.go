@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/output"
 	"github.com/catalyst-panel/catalyst/agent/procfs"
 )
@@ -116,7 +115,7 @@ func open(dir string) (*holder, error) {
 	if h.recorder, err = newRecorder(log, h.spec, h.hub.wake); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	if err := durable.Reserve(ExitFile, exitRoom); err != nil {
+	if err := ReserveExit(ExitFile); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
 	if h.listener, err = listen(SocketFile); err != nil {
@@ -186,7 +185,7 @@ func (h *holder) run() error {
 	var err error
 	exit.Run = h.spec.Run
 	exit.LastLines, exit.Unwritten, err = h.recorder.finish()
-	err = errors.Join(err, StoreExit(".", exit))
+	err = errors.Join(err, StoreExit(ExitFile, exit))
 	_ = h.listener.file.Close()
 	writers.Wait()
 	h.hub.tell(Push{Exit: &exit})

@@ -98,17 +98,20 @@ func WriteFile(name string, v any) error {
 // exitRoom is set aside on the disk for the end of the program.
 const exitRoom = 16 << 10
 
-// StoreExit stores the end of the program in a run directory: into the room that the holder has set aside, so that a
-// full disk does not hide it. Where even that is too little, the last lines are left out.
-func StoreExit(dir string, exit Exit) error {
+// ReserveExit sets room aside on the disk for StoreExit.
+func ReserveExit(name string) error { return durable.Reserve(name, exitRoom) }
+
+// StoreExit stores the end of a program in a file: into the room that was set aside, so that a full disk does not hide it.
+// Where even that is too little, the last lines are left out.
+func StoreExit(name string, exit Exit) error {
 	var failed error
 	for _, lines := range [][]string{exit.LastLines, nil} {
 		exit.LastLines = lines
 		b, err := json.Marshal(exit)
 		if err != nil {
-			return fmt.Errorf("encode %s: %w", ExitFile, err)
+			return fmt.Errorf("encode %s: %w", path.Base(name), err)
 		}
-		if failed = durable.Fill(path.Join(dir, ExitFile), b); failed == nil {
+		if failed = durable.Fill(name, b); failed == nil {
 			return nil
 		}
 	}

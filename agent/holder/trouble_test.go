@@ -11,63 +11,23 @@ import (
 	"testing"
 	"time"
 
-	"github.com/catalyst-panel/catalyst/agent/durable"
+	"github.com/catalyst-panel/catalyst/agent/durable/fulldisk"
 	"github.com/catalyst-panel/catalyst/agent/output"
 )
-
-// smallDisk mounts a disk of a few blocks.
-func smallDisk(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size)
-	switch {
-	case err != nil && os.Getenv("CATALYST_TEST_REQUIRE") == "all":
-		t.Fatalf("required for this run: a small disk: %v", err)
-	case err != nil:
-		t.Skipf("a small disk cannot be mounted: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// fill writes until the disk is full, and returns how to make room again.
-func fill(t *testing.T, dir string) (free func()) {
-	t.Helper()
-	path := filepath.Join(dir, "ballast")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // TestEndOnAFullDisk stores how a program ended where nothing else can be written any more.
 func TestEndOnAFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := smallDisk(t, "256k")
-	if err := durable.Reserve(filepath.Join(dir, ExitFile), exitRoom); err != nil {
+	dir := fulldisk.Mount(t, "256k")
+	if err := ReserveExit(filepath.Join(dir, ExitFile)); err != nil {
 		t.Fatal(err)
 	}
-	fill(t, dir)
+	fulldisk.Fill(t, dir)
 	long := Exit{Run: 7, Code: 3, Unwritten: 9}
 	for range 50 {
 		long.LastLines = append(long.LastLines, strings.Repeat("x", 1000))
 	}
-	if err := StoreExit(dir, long); err != nil {
+	if err := StoreExit(filepath.Join(dir, ExitFile), long); err != nil {
 		t.Fatal(err)
 	}
 	var got Exit
@@ -79,7 +39,7 @@ func TestEndOnAFullDisk(t *testing.T) {
 // TestLinesOnAFullDisk counts what could not be written, says so when it can, and gives no number twice.
 func TestLinesOnAFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := smallDisk(t, "512k")
+	dir := fulldisk.Mount(t, "512k")
 	log, err := output.OpenWriter(filepath.Join(dir, "console"), output.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +51,7 @@ func TestLinesOnAFullDisk(t *testing.T) {
 	}
 	var splitter output.Splitter
 	const total = 2000
-	free := fill(t, dir)
+	free := fulldisk.Fill(t, dir)
 	for i := range total {
 		r.output(output.Stdout, &splitter, fmt.Appendf(nil, "line %d %s\n", i, strings.Repeat("x", 500)), time.Now())
 	}
@@ -154,7 +114,7 @@ func TestLateInput(t *testing.T) {
 // TestInputOnAFullDisk writes a line to the program whose record the disk does not take.
 func TestInputOnAFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := smallDisk(t, "512k")
+	dir := fulldisk.Mount(t, "512k")
 	log, err := output.OpenWriter(filepath.Join(dir, "console"), output.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +123,7 @@ func TestInputOnAFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	free := fill(t, dir)
+	free := fulldisk.Fill(t, dir)
 	for err == nil {
 		_, err = r.say(output.System, strings.Repeat("x", 4000), time.Now())
 	}

@@ -209,7 +209,7 @@ func (r *Runtime) conclude(ctx context.Context, dir runtime.Dir, ended holder.Ex
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	run := attach.RunDir(dir)
-	if err := holder.WriteFile(filepath.Join(run, endedFile), ended); err != nil {
+	if err := holder.StoreExit(filepath.Join(run, endedFile), ended); err != nil {
 		return nil, err
 	}
 	conn, err := r.reach(ctx, run, turn)

@@ -16,6 +16,7 @@ import (
 	"github.com/containerd/containerd/v2/pkg/cio"
 	"github.com/containerd/errdefs"
 
+	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/holder"
 	"github.com/catalyst-panel/catalyst/agent/holder/attach"
 	"github.com/catalyst-panel/catalyst/agent/network"
@@ -156,6 +157,9 @@ func (l *launch) hold(ctx context.Context, spec runtime.Spec) error {
 		return err
 	}
 	h.FIFOs = names
+	if err := holder.ReserveExit(filepath.Join(l.run, endedFile)); err != nil {
+		return err
+	}
 	if err := holder.WriteFile(filepath.Join(l.run, holder.SpecFile), h); err != nil {
 		return err
 	}
@@ -272,7 +276,7 @@ func (l *launch) undo(ctx context.Context, err error) error {
 
 // forget removes every trace of an instance from its run directory.
 func forget(run string) error {
-	return attach.Forget(run, startedFile, endedFile, stdinFIFO, stdoutFIFO, stderrFIFO)
+	return attach.Forget(run, startedFile, endedFile, endedFile+durable.Suffix, stdinFIFO, stdoutFIFO, stderrFIFO)
 }
 
 // startFault says what a person can do about a program that does not start.

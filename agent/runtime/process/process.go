@@ -216,7 +216,7 @@ func conclude(run string) (*holder.Exit, error) {
 	}
 	killMarked(spec.Mark)
 	exit = holder.Exit{Run: spec.Run, Code: -1, At: time.Now(), Lost: true}
-	_ = holder.StoreExit(run, exit) // what the disk does not take is concluded again
+	_ = holder.StoreExit(filepath.Join(run, holder.ExitFile), exit) // what the disk does not take is concluded again
 	return &exit, attach.Unlock(lock)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/catalyst-panel/catalyst/agent/console"
+	"github.com/catalyst-panel/catalyst/agent/durable/fulldisk"
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -54,6 +55,7 @@ func Run(t *testing.T, newMachine func(t *testing.T) Machine) {
 		"nothing to adopt":              nothingToAdopt,
 		"many starts and ends in a row": manyRuns,
 		"a slow reader of events":       slowReader,
+		"an end on a full disk":         fullDisk,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -524,4 +526,28 @@ func slowReader(b *Bench) {
 	if events > 20 {
 		b.Errorf("%d events for a reader that came late, want them merged", events)
 	}
+}
+
+// fullDisk ends a program where nothing can be written any more: how it ended is known all the same.
+func fullDisk(b *Bench) {
+	b.Dir.Path = fulldisk.Mount(b.T, "2m")
+	inst := b.Start(Demo())
+	b.Ready(inst)
+	free := fulldisk.Fill(b.T, b.Dir.Path)
+	ctx, cancel := context.WithTimeout(b.Context(), patience)
+	defer cancel()
+	if _, err := inst.Input(ctx, "crash 5"); err != nil {
+		b.Logf("input on a full disk: %v", err) // the record of it may not fit; what counts is the end
+	}
+	if exit := b.Exit(inst); exit.Code != 5 || exit.Lost {
+		b.Errorf("exit = %+v, want code 5", exit)
+	}
+	free()
+	if err := inst.Forget(b.Context()); err != nil {
+		b.Errorf("forget: %v", err)
+	}
+	next := b.Start(Demo())
+	b.Ready(next)
+	b.Input(next, "stop")
+	b.Exit(next)
 }
