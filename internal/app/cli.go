@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/catalyst-panel/catalyst/agent/doctor"
 	"github.com/catalyst-panel/catalyst/internal/request"
 	"github.com/catalyst-panel/catalyst/internal/store"
 )
@@ -103,11 +104,15 @@ func (p Process) serve() *cobra.Command {
 }
 
 func (p Process) agent() *cobra.Command {
-	return p.command("agent", "Run the node agent",
-		func(c *Config, f *pflag.FlagSet) { c.bind(f, agentRole, false, true) },
-		func(ctx context.Context, c *Config, log *slog.Logger, _ []string) error {
-			return runAgent(ctx, c, log)
-		})
+	bind := func(c *Config, f *pflag.FlagSet) { c.bind(f, agentRole, false, true) }
+	cmd := p.command("agent", "Run the node agent", bind, func(ctx context.Context, c *Config, log *slog.Logger, _ []string) error {
+		return runAgent(ctx, c, log)
+	})
+	cmd.AddCommand(p.command("doctor", "Say what this machine lacks to run servers in containers", bind,
+		func(ctx context.Context, c *Config, _ *slog.Logger, _ []string) error {
+			return doctor.Report(p.Stdout, doctor.Examine(ctx, c.ContainerdAddress, c.DataDir))
+		}))
+	return cmd
 }
 
 func (p Process) migrate() *cobra.Command {

@@ -222,8 +222,29 @@ func (d *Daemon) Client(t testing.TB) *client.Client {
 	return c
 }
 
+// killTasks ends the programs that a failed test has left: they would outlive their daemon.
+func (d *Daemon) killTasks() {
+	ctx, cancel := context.WithTimeout(context.Background(), startTime) //nolint:forbidigo // the tests' contexts have ended
+	defer cancel()
+	c, err := client.New(d.Address, client.WithDefaultNamespace("catalyst"), client.WithTimeout(time.Second))
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	containers, err := c.Containers(ctx)
+	if err != nil {
+		return
+	}
+	for _, container := range containers {
+		if task, err := container.Task(ctx, nil); err == nil {
+			_, _ = task.Delete(ctx, client.WithProcessKill)
+		}
+	}
+}
+
 // remove ends the daemon and everything that runs under it.
 func (d *Daemon) remove() error {
+	d.killTasks()
 	d.Stop()
 	// The shims say in their arguments whose they are.
 	pids, _ := exec.Command("pgrep", "-f", d.Dir).Output() //nolint:noctx // it takes no time

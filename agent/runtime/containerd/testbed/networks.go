@@ -25,14 +25,20 @@ var networks = sync.OnceValues(func() (*network.Networks, error) {
 func Networks(t testing.TB) *network.Networks {
 	t.Helper()
 	need(t)
-	if missing := network.MissingPlugins(network.PluginDirs()); len(missing) > 0 {
-		Missing(t, "the CNI plugins %v are not installed", missing)
-	}
+	NeedPlugins(t)
 	n, err := networks()
 	if err != nil {
 		t.Fatalf("prepare networks: %v", err)
 	}
 	return n
+}
+
+// NeedPlugins skips a test where the CNI plugins are not installed.
+func NeedPlugins(t testing.TB) {
+	t.Helper()
+	if missing := network.MissingPlugins(network.PluginDirs()); len(missing) > 0 {
+		Missing(t, "the CNI plugins %v are not installed", missing)
+	}
 }
 
 // NetworkConfig describes networks that nobody else uses, and has them removed when this process ends.
