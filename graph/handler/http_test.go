@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -375,5 +376,28 @@ func TestStrangersAreCounted(t *testing.T) {
 	}
 	if got := w.Post(w.Person("ann"), "{ __typename }", nil); got.Code() != "" {
 		t.Errorf("somebody who has signed in: %s", got.Text)
+	}
+}
+
+// TestSDL serves the schema to who has signed in, and to nobody else.
+func TestSDL(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	page := w.Handler.SDL()
+	get := func(authorization string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/schema.graphql", http.NoBody)
+		r.Header.Set("Authorization", authorization)
+		out := httptest.NewRecorder()
+		page.ServeHTTP(out, r)
+		return out
+	}
+	if got := get(""); got.Code != http.StatusUnauthorized || strings.Contains(got.Body.String(), "type Server") {
+		t.Errorf("a stranger: %d %.200s", got.Code, got.Body)
+	}
+	if got := get("Bearer nonsense"); got.Code != http.StatusUnauthorized {
+		t.Errorf("a bad token: %d", got.Code)
+	}
+	if got := get("Bearer " + w.Person("ann").AccessToken); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), "type Server implements Node") {
+		t.Errorf("somebody: %d %.200s", got.Code, got.Body)
 	}
 }

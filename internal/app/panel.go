@@ -244,7 +244,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	})
 	p.http, err = httpd.New(httpd.Config{
 		Metrics: watch, Observe: watch.Request,
-		GraphQL: api, Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL == "on", Health: p.healthy, Logger: p.log,
+		GraphQL: api, SDL: api.SDL(), Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL == "on", Health: p.healthy, Logger: p.log,
 		TrustedProxies: proxies, AllowedOrigins: p.config.AllowedOrigins, RateLimit: httpd.RateLimit{Off: !limited}, Grace: requestGrace,
 	})
 	if err != nil {

@@ -34,6 +34,8 @@ type Config struct {
 	GraphQL http.Handler
 	// Agent serves everything below /agent/v1/.
 	Agent http.Handler
+	// SDL serves /schema.graphql; nil leaves it out.
+	SDL http.Handler
 	// Metrics serves /metrics; nil leaves it out.
 	Metrics http.Handler
 	// Observe, when not nil, is told of every request that has been answered.
@@ -109,6 +111,9 @@ func (s *Server) routes() (http.Handler, error) {
 	if s.config.GraphQL != nil {
 		limited := s.limit(s.limiter(s.config.RateLimit.GraphQL, 200), writeGraphQLError, s.config.GraphQL)
 		mux.Handle("/graphql", s.crossOrigin(s.timeouts(limited)))
+	}
+	if s.config.SDL != nil {
+		mux.Handle("GET /schema.graphql", s.crossOrigin(s.limit(s.limiter(s.config.RateLimit.GraphQL, 200), writeGraphQLError, s.config.SDL)))
 	}
 	if s.config.Agent != nil {
 		limited := s.limit(s.limiter(s.config.RateLimit.Agent, 3000), writeError, s.config.Agent)
