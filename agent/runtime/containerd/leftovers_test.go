@@ -66,8 +66,17 @@ type place struct {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t: t, daemon: testbed.OwnContainerd(t), program: testbed.Program(t), servers: map[string]int{}}
+	p := &place{t: t, daemon: testbed.OwnContainerd(t), servers: map[string]int{}}
 	testbed.NeedPlugins(t)
+	// A copy of its own tells its holders from those of the tests beside it.
+	program, err := os.ReadFile(testbed.Program(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.program = filepath.Join(t.TempDir(), "catalyst")
+	if err := os.WriteFile(p.program, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	config, err := testbed.NetworkConfig()
 	if err != nil {
 		t.Fatal(err)
