@@ -41,6 +41,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/sshkey"
 	"github.com/catalyst-panel/catalyst/ent/taskrun"
 	"github.com/catalyst-panel/catalyst/ent/template"
+	"github.com/catalyst-panel/catalyst/ent/templaterevision"
 	"github.com/catalyst-panel/catalyst/ent/transfer"
 	"github.com/catalyst-panel/catalyst/ent/user"
 	"github.com/catalyst-panel/catalyst/ent/webhook"
@@ -106,6 +107,8 @@ type Client struct {
 	TaskRun *TaskRunClient
 	// Template is the client for interacting with the Template builders.
 	Template *TemplateClient
+	// TemplateRevision is the client for interacting with the TemplateRevision builders.
+	TemplateRevision *TemplateRevisionClient
 	// Transfer is the client for interacting with the Transfer builders.
 	Transfer *TransferClient
 	// User is the client for interacting with the User builders.
@@ -151,6 +154,7 @@ func (c *Client) init() {
 	c.SshKey = NewSshKeyClient(c.config)
 	c.TaskRun = NewTaskRunClient(c.config)
 	c.Template = NewTemplateClient(c.config)
+	c.TemplateRevision = NewTemplateRevisionClient(c.config)
 	c.Transfer = NewTransferClient(c.config)
 	c.User = NewUserClient(c.config)
 	c.Webhook = NewWebhookClient(c.config)
@@ -245,38 +249,39 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:             ctx,
-		config:          cfg,
-		Alert:           NewAlertClient(cfg),
-		AlertRule:       NewAlertRuleClient(cfg),
-		Allocation:      NewAllocationClient(cfg),
-		ApiKey:          NewApiKeyClient(cfg),
-		AuditLog:        NewAuditLogClient(cfg),
-		Backup:          NewBackupClient(cfg),
-		BackupStorage:   NewBackupStorageClient(cfg),
-		EnrolmentToken:  NewEnrolmentTokenClient(cfg),
-		Invite:          NewInviteClient(cfg),
-		Location:        NewLocationClient(cfg),
-		Node:            NewNodeClient(cfg),
-		NodeMetrics:     NewNodeMetricsClient(cfg),
-		Outbox:          NewOutboxClient(cfg),
-		PasswordReset:   NewPasswordResetClient(cfg),
-		RecoveryCode:    NewRecoveryCodeClient(cfg),
-		Role:            NewRoleClient(cfg),
-		ScheduledTask:   NewScheduledTaskClient(cfg),
-		Server:          NewServerClient(cfg),
-		ServerAccess:    NewServerAccessClient(cfg),
-		ServerLog:       NewServerLogClient(cfg),
-		ServerMetrics:   NewServerMetricsClient(cfg),
-		Session:         NewSessionClient(cfg),
-		Setting:         NewSettingClient(cfg),
-		SshKey:          NewSshKeyClient(cfg),
-		TaskRun:         NewTaskRunClient(cfg),
-		Template:        NewTemplateClient(cfg),
-		Transfer:        NewTransferClient(cfg),
-		User:            NewUserClient(cfg),
-		Webhook:         NewWebhookClient(cfg),
-		WebhookDelivery: NewWebhookDeliveryClient(cfg),
+		ctx:              ctx,
+		config:           cfg,
+		Alert:            NewAlertClient(cfg),
+		AlertRule:        NewAlertRuleClient(cfg),
+		Allocation:       NewAllocationClient(cfg),
+		ApiKey:           NewApiKeyClient(cfg),
+		AuditLog:         NewAuditLogClient(cfg),
+		Backup:           NewBackupClient(cfg),
+		BackupStorage:    NewBackupStorageClient(cfg),
+		EnrolmentToken:   NewEnrolmentTokenClient(cfg),
+		Invite:           NewInviteClient(cfg),
+		Location:         NewLocationClient(cfg),
+		Node:             NewNodeClient(cfg),
+		NodeMetrics:      NewNodeMetricsClient(cfg),
+		Outbox:           NewOutboxClient(cfg),
+		PasswordReset:    NewPasswordResetClient(cfg),
+		RecoveryCode:     NewRecoveryCodeClient(cfg),
+		Role:             NewRoleClient(cfg),
+		ScheduledTask:    NewScheduledTaskClient(cfg),
+		Server:           NewServerClient(cfg),
+		ServerAccess:     NewServerAccessClient(cfg),
+		ServerLog:        NewServerLogClient(cfg),
+		ServerMetrics:    NewServerMetricsClient(cfg),
+		Session:          NewSessionClient(cfg),
+		Setting:          NewSettingClient(cfg),
+		SshKey:           NewSshKeyClient(cfg),
+		TaskRun:          NewTaskRunClient(cfg),
+		Template:         NewTemplateClient(cfg),
+		TemplateRevision: NewTemplateRevisionClient(cfg),
+		Transfer:         NewTransferClient(cfg),
+		User:             NewUserClient(cfg),
+		Webhook:          NewWebhookClient(cfg),
+		WebhookDelivery:  NewWebhookDeliveryClient(cfg),
 	}, nil
 }
 
@@ -294,38 +299,39 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:             ctx,
-		config:          cfg,
-		Alert:           NewAlertClient(cfg),
-		AlertRule:       NewAlertRuleClient(cfg),
-		Allocation:      NewAllocationClient(cfg),
-		ApiKey:          NewApiKeyClient(cfg),
-		AuditLog:        NewAuditLogClient(cfg),
-		Backup:          NewBackupClient(cfg),
-		BackupStorage:   NewBackupStorageClient(cfg),
-		EnrolmentToken:  NewEnrolmentTokenClient(cfg),
-		Invite:          NewInviteClient(cfg),
-		Location:        NewLocationClient(cfg),
-		Node:            NewNodeClient(cfg),
-		NodeMetrics:     NewNodeMetricsClient(cfg),
-		Outbox:          NewOutboxClient(cfg),
-		PasswordReset:   NewPasswordResetClient(cfg),
-		RecoveryCode:    NewRecoveryCodeClient(cfg),
-		Role:            NewRoleClient(cfg),
-		ScheduledTask:   NewScheduledTaskClient(cfg),
-		Server:          NewServerClient(cfg),
-		ServerAccess:    NewServerAccessClient(cfg),
-		ServerLog:       NewServerLogClient(cfg),
-		ServerMetrics:   NewServerMetricsClient(cfg),
-		Session:         NewSessionClient(cfg),
-		Setting:         NewSettingClient(cfg),
-		SshKey:          NewSshKeyClient(cfg),
-		TaskRun:         NewTaskRunClient(cfg),
-		Template:        NewTemplateClient(cfg),
-		Transfer:        NewTransferClient(cfg),
-		User:            NewUserClient(cfg),
-		Webhook:         NewWebhookClient(cfg),
-		WebhookDelivery: NewWebhookDeliveryClient(cfg),
+		ctx:              ctx,
+		config:           cfg,
+		Alert:            NewAlertClient(cfg),
+		AlertRule:        NewAlertRuleClient(cfg),
+		Allocation:       NewAllocationClient(cfg),
+		ApiKey:           NewApiKeyClient(cfg),
+		AuditLog:         NewAuditLogClient(cfg),
+		Backup:           NewBackupClient(cfg),
+		BackupStorage:    NewBackupStorageClient(cfg),
+		EnrolmentToken:   NewEnrolmentTokenClient(cfg),
+		Invite:           NewInviteClient(cfg),
+		Location:         NewLocationClient(cfg),
+		Node:             NewNodeClient(cfg),
+		NodeMetrics:      NewNodeMetricsClient(cfg),
+		Outbox:           NewOutboxClient(cfg),
+		PasswordReset:    NewPasswordResetClient(cfg),
+		RecoveryCode:     NewRecoveryCodeClient(cfg),
+		Role:             NewRoleClient(cfg),
+		ScheduledTask:    NewScheduledTaskClient(cfg),
+		Server:           NewServerClient(cfg),
+		ServerAccess:     NewServerAccessClient(cfg),
+		ServerLog:        NewServerLogClient(cfg),
+		ServerMetrics:    NewServerMetricsClient(cfg),
+		Session:          NewSessionClient(cfg),
+		Setting:          NewSettingClient(cfg),
+		SshKey:           NewSshKeyClient(cfg),
+		TaskRun:          NewTaskRunClient(cfg),
+		Template:         NewTemplateClient(cfg),
+		TemplateRevision: NewTemplateRevisionClient(cfg),
+		Transfer:         NewTransferClient(cfg),
+		User:             NewUserClient(cfg),
+		Webhook:          NewWebhookClient(cfg),
+		WebhookDelivery:  NewWebhookDeliveryClient(cfg),
 	}, nil
 }
 
@@ -359,7 +365,8 @@ func (c *Client) Use(hooks ...Hook) {
 		c.BackupStorage, c.EnrolmentToken, c.Invite, c.Location, c.Node, c.NodeMetrics,
 		c.Outbox, c.PasswordReset, c.RecoveryCode, c.Role, c.ScheduledTask, c.Server,
 		c.ServerAccess, c.ServerLog, c.ServerMetrics, c.Session, c.Setting, c.SshKey,
-		c.TaskRun, c.Template, c.Transfer, c.User, c.Webhook, c.WebhookDelivery,
+		c.TaskRun, c.Template, c.TemplateRevision, c.Transfer, c.User, c.Webhook,
+		c.WebhookDelivery,
 	} {
 		n.Use(hooks...)
 	}
@@ -373,7 +380,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.BackupStorage, c.EnrolmentToken, c.Invite, c.Location, c.Node, c.NodeMetrics,
 		c.Outbox, c.PasswordReset, c.RecoveryCode, c.Role, c.ScheduledTask, c.Server,
 		c.ServerAccess, c.ServerLog, c.ServerMetrics, c.Session, c.Setting, c.SshKey,
-		c.TaskRun, c.Template, c.Transfer, c.User, c.Webhook, c.WebhookDelivery,
+		c.TaskRun, c.Template, c.TemplateRevision, c.Transfer, c.User, c.Webhook,
+		c.WebhookDelivery,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -434,6 +442,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.TaskRun.mutate(ctx, m)
 	case *TemplateMutation:
 		return c.Template.mutate(ctx, m)
+	case *TemplateRevisionMutation:
+		return c.TemplateRevision.mutate(ctx, m)
 	case *TransferMutation:
 		return c.Transfer.mutate(ctx, m)
 	case *UserMutation:
@@ -4747,6 +4757,156 @@ func (c *TemplateClient) mutate(ctx context.Context, m *TemplateMutation) (Value
 	}
 }
 
+// TemplateRevisionClient is a client for the TemplateRevision schema.
+type TemplateRevisionClient struct {
+	config
+}
+
+// NewTemplateRevisionClient returns a client for the TemplateRevision from the given config.
+func NewTemplateRevisionClient(c config) *TemplateRevisionClient {
+	return &TemplateRevisionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `templaterevision.Hooks(f(g(h())))`.
+func (c *TemplateRevisionClient) Use(hooks ...Hook) {
+	c.hooks.TemplateRevision = append(c.hooks.TemplateRevision, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `templaterevision.Intercept(f(g(h())))`.
+func (c *TemplateRevisionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TemplateRevision = append(c.inters.TemplateRevision, interceptors...)
+}
+
+// Create returns a builder for creating a TemplateRevision entity.
+func (c *TemplateRevisionClient) Create() *TemplateRevisionCreate {
+	mutation := newTemplateRevisionMutation(c.config, OpCreate)
+	return &TemplateRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TemplateRevision entities.
+func (c *TemplateRevisionClient) CreateBulk(builders ...*TemplateRevisionCreate) *TemplateRevisionCreateBulk {
+	return &TemplateRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TemplateRevisionClient) MapCreateBulk(slice any, setFunc func(*TemplateRevisionCreate, int)) *TemplateRevisionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TemplateRevisionCreateBulk{err: fmt.Errorf("calling to TemplateRevisionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TemplateRevisionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TemplateRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TemplateRevision.
+func (c *TemplateRevisionClient) Update() *TemplateRevisionUpdate {
+	mutation := newTemplateRevisionMutation(c.config, OpUpdate)
+	return &TemplateRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TemplateRevisionClient) UpdateOne(_m *TemplateRevision) *TemplateRevisionUpdateOne {
+	mutation := newTemplateRevisionMutation(c.config, OpUpdateOne, withTemplateRevision(_m))
+	return &TemplateRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TemplateRevisionClient) UpdateOneID(id int64) *TemplateRevisionUpdateOne {
+	mutation := newTemplateRevisionMutation(c.config, OpUpdateOne, withTemplateRevisionID(id))
+	return &TemplateRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TemplateRevision.
+func (c *TemplateRevisionClient) Delete() *TemplateRevisionDelete {
+	mutation := newTemplateRevisionMutation(c.config, OpDelete)
+	return &TemplateRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TemplateRevisionClient) DeleteOne(_m *TemplateRevision) *TemplateRevisionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TemplateRevisionClient) DeleteOneID(id int64) *TemplateRevisionDeleteOne {
+	builder := c.Delete().Where(templaterevision.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TemplateRevisionDeleteOne{builder}
+}
+
+// Query returns a query builder for TemplateRevision.
+func (c *TemplateRevisionClient) Query() *TemplateRevisionQuery {
+	return &TemplateRevisionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTemplateRevision},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TemplateRevision entity by its id.
+func (c *TemplateRevisionClient) Get(ctx context.Context, id int64) (*TemplateRevision, error) {
+	return c.Query().Where(templaterevision.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TemplateRevisionClient) GetX(ctx context.Context, id int64) *TemplateRevision {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTemplate queries the template edge of a TemplateRevision.
+func (c *TemplateRevisionClient) QueryTemplate(_m *TemplateRevision) *TemplateQuery {
+	query := (&TemplateClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(templaterevision.Table, templaterevision.FieldID, id),
+			sqlgraph.To(template.Table, template.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, templaterevision.TemplateTable, templaterevision.TemplateColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TemplateRevisionClient) Hooks() []Hook {
+	hooks := c.hooks.TemplateRevision
+	return append(hooks[:len(hooks):len(hooks)], templaterevision.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TemplateRevisionClient) Interceptors() []Interceptor {
+	return c.inters.TemplateRevision
+}
+
+func (c *TemplateRevisionClient) mutate(ctx context.Context, m *TemplateRevisionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TemplateRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TemplateRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TemplateRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TemplateRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown TemplateRevision mutation op: %q", m.Op())
+	}
+}
+
 // TransferClient is a client for the Transfer schema.
 type TransferClient struct {
 	config
@@ -5577,15 +5737,15 @@ type (
 		Alert, AlertRule, Allocation, ApiKey, AuditLog, Backup, BackupStorage,
 		EnrolmentToken, Invite, Location, Node, NodeMetrics, Outbox, PasswordReset,
 		RecoveryCode, Role, ScheduledTask, Server, ServerAccess, ServerLog,
-		ServerMetrics, Session, Setting, SshKey, TaskRun, Template, Transfer, User,
-		Webhook, WebhookDelivery []ent.Hook
+		ServerMetrics, Session, Setting, SshKey, TaskRun, Template, TemplateRevision,
+		Transfer, User, Webhook, WebhookDelivery []ent.Hook
 	}
 	inters struct {
 		Alert, AlertRule, Allocation, ApiKey, AuditLog, Backup, BackupStorage,
 		EnrolmentToken, Invite, Location, Node, NodeMetrics, Outbox, PasswordReset,
 		RecoveryCode, Role, ScheduledTask, Server, ServerAccess, ServerLog,
-		ServerMetrics, Session, Setting, SshKey, TaskRun, Template, Transfer, User,
-		Webhook, WebhookDelivery []ent.Interceptor
+		ServerMetrics, Session, Setting, SshKey, TaskRun, Template, TemplateRevision,
+		Transfer, User, Webhook, WebhookDelivery []ent.Interceptor
 	}
 )
 

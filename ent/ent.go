@@ -38,6 +38,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/sshkey"
 	"github.com/catalyst-panel/catalyst/ent/taskrun"
 	"github.com/catalyst-panel/catalyst/ent/template"
+	"github.com/catalyst-panel/catalyst/ent/templaterevision"
 	"github.com/catalyst-panel/catalyst/ent/transfer"
 	"github.com/catalyst-panel/catalyst/ent/user"
 	"github.com/catalyst-panel/catalyst/ent/webhook"
@@ -102,36 +103,37 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			alert.Table:           alert.ValidColumn,
-			alertrule.Table:       alertrule.ValidColumn,
-			allocation.Table:      allocation.ValidColumn,
-			apikey.Table:          apikey.ValidColumn,
-			auditlog.Table:        auditlog.ValidColumn,
-			backup.Table:          backup.ValidColumn,
-			backupstorage.Table:   backupstorage.ValidColumn,
-			enrolmenttoken.Table:  enrolmenttoken.ValidColumn,
-			invite.Table:          invite.ValidColumn,
-			location.Table:        location.ValidColumn,
-			node.Table:            node.ValidColumn,
-			nodemetrics.Table:     nodemetrics.ValidColumn,
-			outbox.Table:          outbox.ValidColumn,
-			passwordreset.Table:   passwordreset.ValidColumn,
-			recoverycode.Table:    recoverycode.ValidColumn,
-			role.Table:            role.ValidColumn,
-			scheduledtask.Table:   scheduledtask.ValidColumn,
-			server.Table:          server.ValidColumn,
-			serveraccess.Table:    serveraccess.ValidColumn,
-			serverlog.Table:       serverlog.ValidColumn,
-			servermetrics.Table:   servermetrics.ValidColumn,
-			session.Table:         session.ValidColumn,
-			setting.Table:         setting.ValidColumn,
-			sshkey.Table:          sshkey.ValidColumn,
-			taskrun.Table:         taskrun.ValidColumn,
-			template.Table:        template.ValidColumn,
-			transfer.Table:        transfer.ValidColumn,
-			user.Table:            user.ValidColumn,
-			webhook.Table:         webhook.ValidColumn,
-			webhookdelivery.Table: webhookdelivery.ValidColumn,
+			alert.Table:            alert.ValidColumn,
+			alertrule.Table:        alertrule.ValidColumn,
+			allocation.Table:       allocation.ValidColumn,
+			apikey.Table:           apikey.ValidColumn,
+			auditlog.Table:         auditlog.ValidColumn,
+			backup.Table:           backup.ValidColumn,
+			backupstorage.Table:    backupstorage.ValidColumn,
+			enrolmenttoken.Table:   enrolmenttoken.ValidColumn,
+			invite.Table:           invite.ValidColumn,
+			location.Table:         location.ValidColumn,
+			node.Table:             node.ValidColumn,
+			nodemetrics.Table:      nodemetrics.ValidColumn,
+			outbox.Table:           outbox.ValidColumn,
+			passwordreset.Table:    passwordreset.ValidColumn,
+			recoverycode.Table:     recoverycode.ValidColumn,
+			role.Table:             role.ValidColumn,
+			scheduledtask.Table:    scheduledtask.ValidColumn,
+			server.Table:           server.ValidColumn,
+			serveraccess.Table:     serveraccess.ValidColumn,
+			serverlog.Table:        serverlog.ValidColumn,
+			servermetrics.Table:    servermetrics.ValidColumn,
+			session.Table:          session.ValidColumn,
+			setting.Table:          setting.ValidColumn,
+			sshkey.Table:           sshkey.ValidColumn,
+			taskrun.Table:          taskrun.ValidColumn,
+			template.Table:         template.ValidColumn,
+			templaterevision.Table: templaterevision.ValidColumn,
+			transfer.Table:         transfer.ValidColumn,
+			user.Table:             user.ValidColumn,
+			webhook.Table:          webhook.ValidColumn,
+			webhookdelivery.Table:  webhookdelivery.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -3338,6 +3338,16 @@ func (_q *ServerQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				selectedFields = append(selectedFields, server.FieldDescription)
 				fieldSeen[server.FieldDescription] = struct{}{}
 			}
+		case "templateRevision":
+			if _, ok := fieldSeen[server.FieldTemplateRevision]; !ok {
+				selectedFields = append(selectedFields, server.FieldTemplateRevision)
+				fieldSeen[server.FieldTemplateRevision] = struct{}{}
+			}
+		case "startupCommand":
+			if _, ok := fieldSeen[server.FieldStartupCommand]; !ok {
+				selectedFields = append(selectedFields, server.FieldStartupCommand)
+				fieldSeen[server.FieldStartupCommand] = struct{}{}
+			}
 		case "image":
 			if _, ok := fieldSeen[server.FieldImage]; !ok {
 				selectedFields = append(selectedFields, server.FieldImage)
@@ -4291,6 +4301,16 @@ func (_q *TemplateQuery) collectField(ctx context.Context, oneNode bool, opCtx *
 				selectedFields = append(selectedFields, template.FieldAuthor)
 				fieldSeen[template.FieldAuthor] = struct{}{}
 			}
+		case "tags":
+			if _, ok := fieldSeen[template.FieldTags]; !ok {
+				selectedFields = append(selectedFields, template.FieldTags)
+				fieldSeen[template.FieldTags] = struct{}{}
+			}
+		case "revision":
+			if _, ok := fieldSeen[template.FieldRevision]; !ok {
+				selectedFields = append(selectedFields, template.FieldRevision)
+				fieldSeen[template.FieldRevision] = struct{}{}
+			}
 		case "builtin":
 			if _, ok := fieldSeen[template.FieldBuiltin]; !ok {
 				selectedFields = append(selectedFields, template.FieldBuiltin)
@@ -4306,6 +4326,11 @@ func (_q *TemplateQuery) collectField(ctx context.Context, oneNode bool, opCtx *
 				selectedFields = append(selectedFields, template.FieldDefaultImage)
 				fieldSeen[template.FieldDefaultImage] = struct{}{}
 			}
+		case "architectures":
+			if _, ok := fieldSeen[template.FieldArchitectures]; !ok {
+				selectedFields = append(selectedFields, template.FieldArchitectures)
+				fieldSeen[template.FieldArchitectures] = struct{}{}
+			}
 		case "startup":
 			if _, ok := fieldSeen[template.FieldStartup]; !ok {
 				selectedFields = append(selectedFields, template.FieldStartup)
@@ -4315,6 +4340,16 @@ func (_q *TemplateQuery) collectField(ctx context.Context, oneNode bool, opCtx *
 			if _, ok := fieldSeen[template.FieldStartupArgv]; !ok {
 				selectedFields = append(selectedFields, template.FieldStartupArgv)
 				fieldSeen[template.FieldStartupArgv] = struct{}{}
+			}
+		case "startupCommands":
+			if _, ok := fieldSeen[template.FieldStartupCommands]; !ok {
+				selectedFields = append(selectedFields, template.FieldStartupCommands)
+				fieldSeen[template.FieldStartupCommands] = struct{}{}
+			}
+		case "imageEntrypoint":
+			if _, ok := fieldSeen[template.FieldImageEntrypoint]; !ok {
+				selectedFields = append(selectedFields, template.FieldImageEntrypoint)
+				fieldSeen[template.FieldImageEntrypoint] = struct{}{}
 			}
 		case "variables":
 			if _, ok := fieldSeen[template.FieldVariables]; !ok {
@@ -4400,6 +4435,36 @@ func (_q *TemplateQuery) collectField(ctx context.Context, oneNode bool, opCtx *
 			if _, ok := fieldSeen[template.FieldPortsWanted]; !ok {
 				selectedFields = append(selectedFields, template.FieldPortsWanted)
 				fieldSeen[template.FieldPortsWanted] = struct{}{}
+			}
+		case "minimumMemory":
+			if _, ok := fieldSeen[template.FieldMinimumMemory]; !ok {
+				selectedFields = append(selectedFields, template.FieldMinimumMemory)
+				fieldSeen[template.FieldMinimumMemory] = struct{}{}
+			}
+		case "minimumCPU":
+			if _, ok := fieldSeen[template.FieldMinimumCPU]; !ok {
+				selectedFields = append(selectedFields, template.FieldMinimumCPU)
+				fieldSeen[template.FieldMinimumCPU] = struct{}{}
+			}
+		case "minimumDisk":
+			if _, ok := fieldSeen[template.FieldMinimumDisk]; !ok {
+				selectedFields = append(selectedFields, template.FieldMinimumDisk)
+				fieldSeen[template.FieldMinimumDisk] = struct{}{}
+			}
+		case "configFiles":
+			if _, ok := fieldSeen[template.FieldConfigFiles]; !ok {
+				selectedFields = append(selectedFields, template.FieldConfigFiles)
+				fieldSeen[template.FieldConfigFiles] = struct{}{}
+			}
+		case "backupBefore":
+			if _, ok := fieldSeen[template.FieldBackupBefore]; !ok {
+				selectedFields = append(selectedFields, template.FieldBackupBefore)
+				fieldSeen[template.FieldBackupBefore] = struct{}{}
+			}
+		case "backupAfter":
+			if _, ok := fieldSeen[template.FieldBackupAfter]; !ok {
+				selectedFields = append(selectedFields, template.FieldBackupAfter)
+				fieldSeen[template.FieldBackupAfter] = struct{}{}
 			}
 		case "deniedFiles":
 			if _, ok := fieldSeen[template.FieldDeniedFiles]; !ok {

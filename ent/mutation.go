@@ -39,6 +39,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/sshkey"
 	"github.com/catalyst-panel/catalyst/ent/taskrun"
 	"github.com/catalyst-panel/catalyst/ent/template"
+	"github.com/catalyst-panel/catalyst/ent/templaterevision"
 	"github.com/catalyst-panel/catalyst/ent/transfer"
 	"github.com/catalyst-panel/catalyst/ent/user"
 	"github.com/catalyst-panel/catalyst/ent/webhook"
@@ -55,36 +56,37 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeAlert           = "Alert"
-	TypeAlertRule       = "AlertRule"
-	TypeAllocation      = "Allocation"
-	TypeApiKey          = "ApiKey"
-	TypeAuditLog        = "AuditLog"
-	TypeBackup          = "Backup"
-	TypeBackupStorage   = "BackupStorage"
-	TypeEnrolmentToken  = "EnrolmentToken"
-	TypeInvite          = "Invite"
-	TypeLocation        = "Location"
-	TypeNode            = "Node"
-	TypeNodeMetrics     = "NodeMetrics"
-	TypeOutbox          = "Outbox"
-	TypePasswordReset   = "PasswordReset"
-	TypeRecoveryCode    = "RecoveryCode"
-	TypeRole            = "Role"
-	TypeScheduledTask   = "ScheduledTask"
-	TypeServer          = "Server"
-	TypeServerAccess    = "ServerAccess"
-	TypeServerLog       = "ServerLog"
-	TypeServerMetrics   = "ServerMetrics"
-	TypeSession         = "Session"
-	TypeSetting         = "Setting"
-	TypeSshKey          = "SshKey"
-	TypeTaskRun         = "TaskRun"
-	TypeTemplate        = "Template"
-	TypeTransfer        = "Transfer"
-	TypeUser            = "User"
-	TypeWebhook         = "Webhook"
-	TypeWebhookDelivery = "WebhookDelivery"
+	TypeAlert            = "Alert"
+	TypeAlertRule        = "AlertRule"
+	TypeAllocation       = "Allocation"
+	TypeApiKey           = "ApiKey"
+	TypeAuditLog         = "AuditLog"
+	TypeBackup           = "Backup"
+	TypeBackupStorage    = "BackupStorage"
+	TypeEnrolmentToken   = "EnrolmentToken"
+	TypeInvite           = "Invite"
+	TypeLocation         = "Location"
+	TypeNode             = "Node"
+	TypeNodeMetrics      = "NodeMetrics"
+	TypeOutbox           = "Outbox"
+	TypePasswordReset    = "PasswordReset"
+	TypeRecoveryCode     = "RecoveryCode"
+	TypeRole             = "Role"
+	TypeScheduledTask    = "ScheduledTask"
+	TypeServer           = "Server"
+	TypeServerAccess     = "ServerAccess"
+	TypeServerLog        = "ServerLog"
+	TypeServerMetrics    = "ServerMetrics"
+	TypeSession          = "Session"
+	TypeSetting          = "Setting"
+	TypeSshKey           = "SshKey"
+	TypeTaskRun          = "TaskRun"
+	TypeTemplate         = "Template"
+	TypeTemplateRevision = "TemplateRevision"
+	TypeTransfer         = "Transfer"
+	TypeUser             = "User"
+	TypeWebhook          = "Webhook"
+	TypeWebhookDelivery  = "WebhookDelivery"
 )
 
 // AlertMutation represents an operation that mutates the Alert nodes in the graph.
@@ -19263,6 +19265,9 @@ type ServerMutation struct {
 	updated_at             *time.Time
 	name                   *string
 	description            *string
+	template_revision      *int
+	addtemplate_revision   *int
+	startup_command        *string
 	image                  *string
 	memory                 *int64
 	addmemory              *int64
@@ -19703,6 +19708,98 @@ func (m *ServerMutation) OldTemplateID(ctx context.Context) (v string, err error
 // ResetTemplateID resets all changes to the "template_id" field.
 func (m *ServerMutation) ResetTemplateID() {
 	m.template = nil
+}
+
+// SetTemplateRevision sets the "template_revision" field.
+func (m *ServerMutation) SetTemplateRevision(i int) {
+	m.template_revision = &i
+	m.addtemplate_revision = nil
+}
+
+// TemplateRevision returns the value of the "template_revision" field in the mutation.
+func (m *ServerMutation) TemplateRevision() (r int, exists bool) {
+	v := m.template_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTemplateRevision returns the old "template_revision" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldTemplateRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTemplateRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTemplateRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTemplateRevision: %w", err)
+	}
+	return oldValue.TemplateRevision, nil
+}
+
+// AddTemplateRevision adds i to the "template_revision" field.
+func (m *ServerMutation) AddTemplateRevision(i int) {
+	if m.addtemplate_revision != nil {
+		*m.addtemplate_revision += i
+	} else {
+		m.addtemplate_revision = &i
+	}
+}
+
+// AddedTemplateRevision returns the value that was added to the "template_revision" field in this mutation.
+func (m *ServerMutation) AddedTemplateRevision() (r int, exists bool) {
+	v := m.addtemplate_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTemplateRevision resets all changes to the "template_revision" field.
+func (m *ServerMutation) ResetTemplateRevision() {
+	m.template_revision = nil
+	m.addtemplate_revision = nil
+}
+
+// SetStartupCommand sets the "startup_command" field.
+func (m *ServerMutation) SetStartupCommand(s string) {
+	m.startup_command = &s
+}
+
+// StartupCommand returns the value of the "startup_command" field in the mutation.
+func (m *ServerMutation) StartupCommand() (r string, exists bool) {
+	v := m.startup_command
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartupCommand returns the old "startup_command" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldStartupCommand(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartupCommand is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartupCommand requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartupCommand: %w", err)
+	}
+	return oldValue.StartupCommand, nil
+}
+
+// ResetStartupCommand resets all changes to the "startup_command" field.
+func (m *ServerMutation) ResetStartupCommand() {
+	m.startup_command = nil
 }
 
 // SetImage sets the "image" field.
@@ -21906,7 +22003,7 @@ func (m *ServerMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ServerMutation) Fields() []string {
-	fields := make([]string, 0, 41)
+	fields := make([]string, 0, 43)
 	if m.created_at != nil {
 		fields = append(fields, server.FieldCreatedAt)
 	}
@@ -21927,6 +22024,12 @@ func (m *ServerMutation) Fields() []string {
 	}
 	if m.template != nil {
 		fields = append(fields, server.FieldTemplateID)
+	}
+	if m.template_revision != nil {
+		fields = append(fields, server.FieldTemplateRevision)
+	}
+	if m.startup_command != nil {
+		fields = append(fields, server.FieldStartupCommand)
 	}
 	if m.image != nil {
 		fields = append(fields, server.FieldImage)
@@ -22052,6 +22155,10 @@ func (m *ServerMutation) Field(name string) (ent.Value, bool) {
 		return m.NodeID()
 	case server.FieldTemplateID:
 		return m.TemplateID()
+	case server.FieldTemplateRevision:
+		return m.TemplateRevision()
+	case server.FieldStartupCommand:
+		return m.StartupCommand()
 	case server.FieldImage:
 		return m.Image()
 	case server.FieldMemory:
@@ -22143,6 +22250,10 @@ func (m *ServerMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldNodeID(ctx)
 	case server.FieldTemplateID:
 		return m.OldTemplateID(ctx)
+	case server.FieldTemplateRevision:
+		return m.OldTemplateRevision(ctx)
+	case server.FieldStartupCommand:
+		return m.OldStartupCommand(ctx)
 	case server.FieldImage:
 		return m.OldImage(ctx)
 	case server.FieldMemory:
@@ -22268,6 +22379,20 @@ func (m *ServerMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetTemplateID(v)
+		return nil
+	case server.FieldTemplateRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTemplateRevision(v)
+		return nil
+	case server.FieldStartupCommand:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartupCommand(v)
 		return nil
 	case server.FieldImage:
 		v, ok := value.(string)
@@ -22515,6 +22640,9 @@ func (m *ServerMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *ServerMutation) AddedFields() []string {
 	var fields []string
+	if m.addtemplate_revision != nil {
+		fields = append(fields, server.FieldTemplateRevision)
+	}
 	if m.addmemory != nil {
 		fields = append(fields, server.FieldMemory)
 	}
@@ -22577,6 +22705,8 @@ func (m *ServerMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *ServerMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case server.FieldTemplateRevision:
+		return m.AddedTemplateRevision()
 	case server.FieldMemory:
 		return m.AddedMemory()
 	case server.FieldCPU:
@@ -22622,6 +22752,13 @@ func (m *ServerMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *ServerMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case server.FieldTemplateRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTemplateRevision(v)
+		return nil
 	case server.FieldMemory:
 		v, ok := value.(int64)
 		if !ok {
@@ -22846,6 +22983,12 @@ func (m *ServerMutation) ResetField(name string) error {
 		return nil
 	case server.FieldTemplateID:
 		m.ResetTemplateID()
+		return nil
+	case server.FieldTemplateRevision:
+		m.ResetTemplateRevision()
+		return nil
+	case server.FieldStartupCommand:
+		m.ResetStartupCommand()
 		return nil
 	case server.FieldImage:
 		m.ResetImage()
@@ -29386,62 +29529,81 @@ func (m *TaskRunMutation) ResetEdge(name string) error {
 // TemplateMutation represents an operation that mutates the Template nodes in the graph.
 type TemplateMutation struct {
 	config
-	op                   Op
-	typ                  string
-	id                   *string
-	created_at           *time.Time
-	updated_at           *time.Time
-	name                 *string
-	slug                 *string
-	description          *string
-	author               *string
-	builtin              *bool
-	images               *[]kind.TemplateImage
-	appendimages         []kind.TemplateImage
-	default_image        *string
-	startup              *string
-	startup_argv         *[]string
-	appendstartup_argv   []string
-	variables            *[]kind.TemplateVariable
-	appendvariables      []kind.TemplateVariable
-	install_image        *string
-	install_script       *string
-	install_entrypoint   *string
-	install_timeout      *int
-	addinstall_timeout   *int
-	stop_command         *string
-	stop_signal          *string
-	stop_grace           *int
-	addstop_grace        *int
-	ready_patterns       *[]string
-	appendready_patterns []string
-	start_timeout        *int
-	addstart_timeout     *int
-	crash_policy         *kind.CrashPolicy
-	tty                  *bool
-	memory               *int64
-	addmemory            *int64
-	cpu                  *int
-	addcpu               *int
-	disk                 *int64
-	adddisk              *int64
-	swap                 *int64
-	addswap              *int64
-	ports_wanted         *int
-	addports_wanted      *int
-	config_files         *json.RawMessage
-	appendconfig_files   json.RawMessage
-	denied_files         *[]string
-	appenddenied_files   []string
-	features             *[]string
-	appendfeatures       []string
-	clearedFields        map[string]struct{}
-	servers              map[string]struct{}
-	removedservers       map[string]struct{}
-	clearedservers       bool
-	done                 bool
-	oldValue             func(context.Context) (*Template, error)
-	predicates           []predicate.Template
+	op                     Op
+	typ                    string
+	id                     *string
+	created_at             *time.Time
+	updated_at             *time.Time
+	name                   *string
+	slug                   *string
+	description            *string
+	author                 *string
+	tags                   *[]string
+	appendtags             []string
+	revision               *int
+	addrevision            *int
+	builtin                *bool
+	images                 *[]kind.TemplateImage
+	appendimages           []kind.TemplateImage
+	default_image          *string
+	architectures          *[]string
+	appendarchitectures    []string
+	startup                *string
+	startup_argv           *[]string
+	appendstartup_argv     []string
+	startup_commands       *[]kind.TemplateCommand
+	appendstartup_commands []kind.TemplateCommand
+	image_entrypoint       *bool
+	variables              *[]kind.TemplateVariable
+	appendvariables        []kind.TemplateVariable
+	install_image          *string
+	install_script         *string
+	install_entrypoint     *string
+	install_timeout        *int
+	addinstall_timeout     *int
+	stop_command           *string
+	stop_signal            *string
+	stop_grace             *int
+	addstop_grace          *int
+	ready_patterns         *[]string
+	appendready_patterns   []string
+	start_timeout          *int
+	addstart_timeout       *int
+	crash_policy           *kind.CrashPolicy
+	tty                    *bool
+	memory                 *int64
+	addmemory              *int64
+	cpu                    *int
+	addcpu                 *int
+	disk                   *int64
+	adddisk                *int64
+	swap                   *int64
+	addswap                *int64
+	ports_wanted           *int
+	addports_wanted        *int
+	minimum_memory         *int64
+	addminimum_memory      *int64
+	minimum_cpu            *int
+	addminimum_cpu         *int
+	minimum_disk           *int64
+	addminimum_disk        *int64
+	config_files           *[]kind.ConfigFile
+	appendconfig_files     []kind.ConfigFile
+	backup_before          *[]string
+	appendbackup_before    []string
+	backup_after           *[]string
+	appendbackup_after     []string
+	denied_files           *[]string
+	appenddenied_files     []string
+	features               *[]string
+	appendfeatures         []string
+	clearedFields          map[string]struct{}
+	servers                map[string]struct{}
+	removedservers         map[string]struct{}
+	clearedservers         bool
+	done                   bool
+	oldValue               func(context.Context) (*Template, error)
+	predicates             []predicate.Template
 }
 
 var _ ent.Mutation = (*TemplateMutation)(nil)
@@ -29777,6 +29939,113 @@ func (m *TemplateMutation) ResetAuthor() {
 	m.author = nil
 }
 
+// SetTags sets the "tags" field.
+func (m *TemplateMutation) SetTags(s []string) {
+	m.tags = &s
+	m.appendtags = nil
+}
+
+// Tags returns the value of the "tags" field in the mutation.
+func (m *TemplateMutation) Tags() (r []string, exists bool) {
+	v := m.tags
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTags returns the old "tags" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldTags(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTags is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTags requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTags: %w", err)
+	}
+	return oldValue.Tags, nil
+}
+
+// AppendTags adds s to the "tags" field.
+func (m *TemplateMutation) AppendTags(s []string) {
+	m.appendtags = append(m.appendtags, s...)
+}
+
+// AppendedTags returns the list of values that were appended to the "tags" field in this mutation.
+func (m *TemplateMutation) AppendedTags() ([]string, bool) {
+	if len(m.appendtags) == 0 {
+		return nil, false
+	}
+	return m.appendtags, true
+}
+
+// ResetTags resets all changes to the "tags" field.
+func (m *TemplateMutation) ResetTags() {
+	m.tags = nil
+	m.appendtags = nil
+}
+
+// SetRevision sets the "revision" field.
+func (m *TemplateMutation) SetRevision(i int) {
+	m.revision = &i
+	m.addrevision = nil
+}
+
+// Revision returns the value of the "revision" field in the mutation.
+func (m *TemplateMutation) Revision() (r int, exists bool) {
+	v := m.revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevision returns the old "revision" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevision: %w", err)
+	}
+	return oldValue.Revision, nil
+}
+
+// AddRevision adds i to the "revision" field.
+func (m *TemplateMutation) AddRevision(i int) {
+	if m.addrevision != nil {
+		*m.addrevision += i
+	} else {
+		m.addrevision = &i
+	}
+}
+
+// AddedRevision returns the value that was added to the "revision" field in this mutation.
+func (m *TemplateMutation) AddedRevision() (r int, exists bool) {
+	v := m.addrevision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRevision resets all changes to the "revision" field.
+func (m *TemplateMutation) ResetRevision() {
+	m.revision = nil
+	m.addrevision = nil
+}
+
 // SetBuiltin sets the "builtin" field.
 func (m *TemplateMutation) SetBuiltin(b bool) {
 	m.builtin = &b
@@ -29900,6 +30169,57 @@ func (m *TemplateMutation) ResetDefaultImage() {
 	m.default_image = nil
 }
 
+// SetArchitectures sets the "architectures" field.
+func (m *TemplateMutation) SetArchitectures(s []string) {
+	m.architectures = &s
+	m.appendarchitectures = nil
+}
+
+// Architectures returns the value of the "architectures" field in the mutation.
+func (m *TemplateMutation) Architectures() (r []string, exists bool) {
+	v := m.architectures
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldArchitectures returns the old "architectures" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldArchitectures(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldArchitectures is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldArchitectures requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldArchitectures: %w", err)
+	}
+	return oldValue.Architectures, nil
+}
+
+// AppendArchitectures adds s to the "architectures" field.
+func (m *TemplateMutation) AppendArchitectures(s []string) {
+	m.appendarchitectures = append(m.appendarchitectures, s...)
+}
+
+// AppendedArchitectures returns the list of values that were appended to the "architectures" field in this mutation.
+func (m *TemplateMutation) AppendedArchitectures() ([]string, bool) {
+	if len(m.appendarchitectures) == 0 {
+		return nil, false
+	}
+	return m.appendarchitectures, true
+}
+
+// ResetArchitectures resets all changes to the "architectures" field.
+func (m *TemplateMutation) ResetArchitectures() {
+	m.architectures = nil
+	m.appendarchitectures = nil
+}
+
 // SetStartup sets the "startup" field.
 func (m *TemplateMutation) SetStartup(s string) {
 	m.startup = &s
@@ -29985,6 +30305,93 @@ func (m *TemplateMutation) AppendedStartupArgv() ([]string, bool) {
 func (m *TemplateMutation) ResetStartupArgv() {
 	m.startup_argv = nil
 	m.appendstartup_argv = nil
+}
+
+// SetStartupCommands sets the "startup_commands" field.
+func (m *TemplateMutation) SetStartupCommands(kc []kind.TemplateCommand) {
+	m.startup_commands = &kc
+	m.appendstartup_commands = nil
+}
+
+// StartupCommands returns the value of the "startup_commands" field in the mutation.
+func (m *TemplateMutation) StartupCommands() (r []kind.TemplateCommand, exists bool) {
+	v := m.startup_commands
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartupCommands returns the old "startup_commands" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldStartupCommands(ctx context.Context) (v []kind.TemplateCommand, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartupCommands is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartupCommands requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartupCommands: %w", err)
+	}
+	return oldValue.StartupCommands, nil
+}
+
+// AppendStartupCommands adds kc to the "startup_commands" field.
+func (m *TemplateMutation) AppendStartupCommands(kc []kind.TemplateCommand) {
+	m.appendstartup_commands = append(m.appendstartup_commands, kc...)
+}
+
+// AppendedStartupCommands returns the list of values that were appended to the "startup_commands" field in this mutation.
+func (m *TemplateMutation) AppendedStartupCommands() ([]kind.TemplateCommand, bool) {
+	if len(m.appendstartup_commands) == 0 {
+		return nil, false
+	}
+	return m.appendstartup_commands, true
+}
+
+// ResetStartupCommands resets all changes to the "startup_commands" field.
+func (m *TemplateMutation) ResetStartupCommands() {
+	m.startup_commands = nil
+	m.appendstartup_commands = nil
+}
+
+// SetImageEntrypoint sets the "image_entrypoint" field.
+func (m *TemplateMutation) SetImageEntrypoint(b bool) {
+	m.image_entrypoint = &b
+}
+
+// ImageEntrypoint returns the value of the "image_entrypoint" field in the mutation.
+func (m *TemplateMutation) ImageEntrypoint() (r bool, exists bool) {
+	v := m.image_entrypoint
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldImageEntrypoint returns the old "image_entrypoint" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldImageEntrypoint(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldImageEntrypoint is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldImageEntrypoint requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldImageEntrypoint: %w", err)
+	}
+	return oldValue.ImageEntrypoint, nil
+}
+
+// ResetImageEntrypoint resets all changes to the "image_entrypoint" field.
+func (m *TemplateMutation) ResetImageEntrypoint() {
+	m.image_entrypoint = nil
 }
 
 // SetVariables sets the "variables" field.
@@ -30789,14 +31196,182 @@ func (m *TemplateMutation) ResetPortsWanted() {
 	m.addports_wanted = nil
 }
 
+// SetMinimumMemory sets the "minimum_memory" field.
+func (m *TemplateMutation) SetMinimumMemory(i int64) {
+	m.minimum_memory = &i
+	m.addminimum_memory = nil
+}
+
+// MinimumMemory returns the value of the "minimum_memory" field in the mutation.
+func (m *TemplateMutation) MinimumMemory() (r int64, exists bool) {
+	v := m.minimum_memory
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMinimumMemory returns the old "minimum_memory" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldMinimumMemory(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMinimumMemory is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMinimumMemory requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMinimumMemory: %w", err)
+	}
+	return oldValue.MinimumMemory, nil
+}
+
+// AddMinimumMemory adds i to the "minimum_memory" field.
+func (m *TemplateMutation) AddMinimumMemory(i int64) {
+	if m.addminimum_memory != nil {
+		*m.addminimum_memory += i
+	} else {
+		m.addminimum_memory = &i
+	}
+}
+
+// AddedMinimumMemory returns the value that was added to the "minimum_memory" field in this mutation.
+func (m *TemplateMutation) AddedMinimumMemory() (r int64, exists bool) {
+	v := m.addminimum_memory
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetMinimumMemory resets all changes to the "minimum_memory" field.
+func (m *TemplateMutation) ResetMinimumMemory() {
+	m.minimum_memory = nil
+	m.addminimum_memory = nil
+}
+
+// SetMinimumCPU sets the "minimum_cpu" field.
+func (m *TemplateMutation) SetMinimumCPU(i int) {
+	m.minimum_cpu = &i
+	m.addminimum_cpu = nil
+}
+
+// MinimumCPU returns the value of the "minimum_cpu" field in the mutation.
+func (m *TemplateMutation) MinimumCPU() (r int, exists bool) {
+	v := m.minimum_cpu
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMinimumCPU returns the old "minimum_cpu" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldMinimumCPU(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMinimumCPU is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMinimumCPU requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMinimumCPU: %w", err)
+	}
+	return oldValue.MinimumCPU, nil
+}
+
+// AddMinimumCPU adds i to the "minimum_cpu" field.
+func (m *TemplateMutation) AddMinimumCPU(i int) {
+	if m.addminimum_cpu != nil {
+		*m.addminimum_cpu += i
+	} else {
+		m.addminimum_cpu = &i
+	}
+}
+
+// AddedMinimumCPU returns the value that was added to the "minimum_cpu" field in this mutation.
+func (m *TemplateMutation) AddedMinimumCPU() (r int, exists bool) {
+	v := m.addminimum_cpu
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetMinimumCPU resets all changes to the "minimum_cpu" field.
+func (m *TemplateMutation) ResetMinimumCPU() {
+	m.minimum_cpu = nil
+	m.addminimum_cpu = nil
+}
+
+// SetMinimumDisk sets the "minimum_disk" field.
+func (m *TemplateMutation) SetMinimumDisk(i int64) {
+	m.minimum_disk = &i
+	m.addminimum_disk = nil
+}
+
+// MinimumDisk returns the value of the "minimum_disk" field in the mutation.
+func (m *TemplateMutation) MinimumDisk() (r int64, exists bool) {
+	v := m.minimum_disk
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMinimumDisk returns the old "minimum_disk" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldMinimumDisk(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMinimumDisk is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMinimumDisk requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMinimumDisk: %w", err)
+	}
+	return oldValue.MinimumDisk, nil
+}
+
+// AddMinimumDisk adds i to the "minimum_disk" field.
+func (m *TemplateMutation) AddMinimumDisk(i int64) {
+	if m.addminimum_disk != nil {
+		*m.addminimum_disk += i
+	} else {
+		m.addminimum_disk = &i
+	}
+}
+
+// AddedMinimumDisk returns the value that was added to the "minimum_disk" field in this mutation.
+func (m *TemplateMutation) AddedMinimumDisk() (r int64, exists bool) {
+	v := m.addminimum_disk
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetMinimumDisk resets all changes to the "minimum_disk" field.
+func (m *TemplateMutation) ResetMinimumDisk() {
+	m.minimum_disk = nil
+	m.addminimum_disk = nil
+}
+
 // SetConfigFiles sets the "config_files" field.
-func (m *TemplateMutation) SetConfigFiles(jm json.RawMessage) {
-	m.config_files = &jm
+func (m *TemplateMutation) SetConfigFiles(kf []kind.ConfigFile) {
+	m.config_files = &kf
 	m.appendconfig_files = nil
 }
 
 // ConfigFiles returns the value of the "config_files" field in the mutation.
-func (m *TemplateMutation) ConfigFiles() (r json.RawMessage, exists bool) {
+func (m *TemplateMutation) ConfigFiles() (r []kind.ConfigFile, exists bool) {
 	v := m.config_files
 	if v == nil {
 		return
@@ -30807,7 +31382,7 @@ func (m *TemplateMutation) ConfigFiles() (r json.RawMessage, exists bool) {
 // OldConfigFiles returns the old "config_files" field's value of the Template entity.
 // If the Template object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TemplateMutation) OldConfigFiles(ctx context.Context) (v json.RawMessage, err error) {
+func (m *TemplateMutation) OldConfigFiles(ctx context.Context) (v []kind.ConfigFile, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldConfigFiles is only allowed on UpdateOne operations")
 	}
@@ -30821,13 +31396,13 @@ func (m *TemplateMutation) OldConfigFiles(ctx context.Context) (v json.RawMessag
 	return oldValue.ConfigFiles, nil
 }
 
-// AppendConfigFiles adds jm to the "config_files" field.
-func (m *TemplateMutation) AppendConfigFiles(jm json.RawMessage) {
-	m.appendconfig_files = append(m.appendconfig_files, jm...)
+// AppendConfigFiles adds kf to the "config_files" field.
+func (m *TemplateMutation) AppendConfigFiles(kf []kind.ConfigFile) {
+	m.appendconfig_files = append(m.appendconfig_files, kf...)
 }
 
 // AppendedConfigFiles returns the list of values that were appended to the "config_files" field in this mutation.
-func (m *TemplateMutation) AppendedConfigFiles() (json.RawMessage, bool) {
+func (m *TemplateMutation) AppendedConfigFiles() ([]kind.ConfigFile, bool) {
 	if len(m.appendconfig_files) == 0 {
 		return nil, false
 	}
@@ -30852,6 +31427,108 @@ func (m *TemplateMutation) ResetConfigFiles() {
 	m.config_files = nil
 	m.appendconfig_files = nil
 	delete(m.clearedFields, template.FieldConfigFiles)
+}
+
+// SetBackupBefore sets the "backup_before" field.
+func (m *TemplateMutation) SetBackupBefore(s []string) {
+	m.backup_before = &s
+	m.appendbackup_before = nil
+}
+
+// BackupBefore returns the value of the "backup_before" field in the mutation.
+func (m *TemplateMutation) BackupBefore() (r []string, exists bool) {
+	v := m.backup_before
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBackupBefore returns the old "backup_before" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldBackupBefore(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBackupBefore is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBackupBefore requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBackupBefore: %w", err)
+	}
+	return oldValue.BackupBefore, nil
+}
+
+// AppendBackupBefore adds s to the "backup_before" field.
+func (m *TemplateMutation) AppendBackupBefore(s []string) {
+	m.appendbackup_before = append(m.appendbackup_before, s...)
+}
+
+// AppendedBackupBefore returns the list of values that were appended to the "backup_before" field in this mutation.
+func (m *TemplateMutation) AppendedBackupBefore() ([]string, bool) {
+	if len(m.appendbackup_before) == 0 {
+		return nil, false
+	}
+	return m.appendbackup_before, true
+}
+
+// ResetBackupBefore resets all changes to the "backup_before" field.
+func (m *TemplateMutation) ResetBackupBefore() {
+	m.backup_before = nil
+	m.appendbackup_before = nil
+}
+
+// SetBackupAfter sets the "backup_after" field.
+func (m *TemplateMutation) SetBackupAfter(s []string) {
+	m.backup_after = &s
+	m.appendbackup_after = nil
+}
+
+// BackupAfter returns the value of the "backup_after" field in the mutation.
+func (m *TemplateMutation) BackupAfter() (r []string, exists bool) {
+	v := m.backup_after
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBackupAfter returns the old "backup_after" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldBackupAfter(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBackupAfter is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBackupAfter requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBackupAfter: %w", err)
+	}
+	return oldValue.BackupAfter, nil
+}
+
+// AppendBackupAfter adds s to the "backup_after" field.
+func (m *TemplateMutation) AppendBackupAfter(s []string) {
+	m.appendbackup_after = append(m.appendbackup_after, s...)
+}
+
+// AppendedBackupAfter returns the list of values that were appended to the "backup_after" field in this mutation.
+func (m *TemplateMutation) AppendedBackupAfter() ([]string, bool) {
+	if len(m.appendbackup_after) == 0 {
+		return nil, false
+	}
+	return m.appendbackup_after, true
+}
+
+// ResetBackupAfter resets all changes to the "backup_after" field.
+func (m *TemplateMutation) ResetBackupAfter() {
+	m.backup_after = nil
+	m.appendbackup_after = nil
 }
 
 // SetDeniedFiles sets the "denied_files" field.
@@ -31044,7 +31721,7 @@ func (m *TemplateMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TemplateMutation) Fields() []string {
-	fields := make([]string, 0, 31)
+	fields := make([]string, 0, 41)
 	if m.created_at != nil {
 		fields = append(fields, template.FieldCreatedAt)
 	}
@@ -31063,6 +31740,12 @@ func (m *TemplateMutation) Fields() []string {
 	if m.author != nil {
 		fields = append(fields, template.FieldAuthor)
 	}
+	if m.tags != nil {
+		fields = append(fields, template.FieldTags)
+	}
+	if m.revision != nil {
+		fields = append(fields, template.FieldRevision)
+	}
 	if m.builtin != nil {
 		fields = append(fields, template.FieldBuiltin)
 	}
@@ -31072,11 +31755,20 @@ func (m *TemplateMutation) Fields() []string {
 	if m.default_image != nil {
 		fields = append(fields, template.FieldDefaultImage)
 	}
+	if m.architectures != nil {
+		fields = append(fields, template.FieldArchitectures)
+	}
 	if m.startup != nil {
 		fields = append(fields, template.FieldStartup)
 	}
 	if m.startup_argv != nil {
 		fields = append(fields, template.FieldStartupArgv)
+	}
+	if m.startup_commands != nil {
+		fields = append(fields, template.FieldStartupCommands)
+	}
+	if m.image_entrypoint != nil {
+		fields = append(fields, template.FieldImageEntrypoint)
 	}
 	if m.variables != nil {
 		fields = append(fields, template.FieldVariables)
@@ -31129,8 +31821,23 @@ func (m *TemplateMutation) Fields() []string {
 	if m.ports_wanted != nil {
 		fields = append(fields, template.FieldPortsWanted)
 	}
+	if m.minimum_memory != nil {
+		fields = append(fields, template.FieldMinimumMemory)
+	}
+	if m.minimum_cpu != nil {
+		fields = append(fields, template.FieldMinimumCPU)
+	}
+	if m.minimum_disk != nil {
+		fields = append(fields, template.FieldMinimumDisk)
+	}
 	if m.config_files != nil {
 		fields = append(fields, template.FieldConfigFiles)
+	}
+	if m.backup_before != nil {
+		fields = append(fields, template.FieldBackupBefore)
+	}
+	if m.backup_after != nil {
+		fields = append(fields, template.FieldBackupAfter)
 	}
 	if m.denied_files != nil {
 		fields = append(fields, template.FieldDeniedFiles)
@@ -31158,16 +31865,26 @@ func (m *TemplateMutation) Field(name string) (ent.Value, bool) {
 		return m.Description()
 	case template.FieldAuthor:
 		return m.Author()
+	case template.FieldTags:
+		return m.Tags()
+	case template.FieldRevision:
+		return m.Revision()
 	case template.FieldBuiltin:
 		return m.Builtin()
 	case template.FieldImages:
 		return m.Images()
 	case template.FieldDefaultImage:
 		return m.DefaultImage()
+	case template.FieldArchitectures:
+		return m.Architectures()
 	case template.FieldStartup:
 		return m.Startup()
 	case template.FieldStartupArgv:
 		return m.StartupArgv()
+	case template.FieldStartupCommands:
+		return m.StartupCommands()
+	case template.FieldImageEntrypoint:
+		return m.ImageEntrypoint()
 	case template.FieldVariables:
 		return m.Variables()
 	case template.FieldInstallImage:
@@ -31202,8 +31919,18 @@ func (m *TemplateMutation) Field(name string) (ent.Value, bool) {
 		return m.Swap()
 	case template.FieldPortsWanted:
 		return m.PortsWanted()
+	case template.FieldMinimumMemory:
+		return m.MinimumMemory()
+	case template.FieldMinimumCPU:
+		return m.MinimumCPU()
+	case template.FieldMinimumDisk:
+		return m.MinimumDisk()
 	case template.FieldConfigFiles:
 		return m.ConfigFiles()
+	case template.FieldBackupBefore:
+		return m.BackupBefore()
+	case template.FieldBackupAfter:
+		return m.BackupAfter()
 	case template.FieldDeniedFiles:
 		return m.DeniedFiles()
 	case template.FieldFeatures:
@@ -31229,16 +31956,26 @@ func (m *TemplateMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldDescription(ctx)
 	case template.FieldAuthor:
 		return m.OldAuthor(ctx)
+	case template.FieldTags:
+		return m.OldTags(ctx)
+	case template.FieldRevision:
+		return m.OldRevision(ctx)
 	case template.FieldBuiltin:
 		return m.OldBuiltin(ctx)
 	case template.FieldImages:
 		return m.OldImages(ctx)
 	case template.FieldDefaultImage:
 		return m.OldDefaultImage(ctx)
+	case template.FieldArchitectures:
+		return m.OldArchitectures(ctx)
 	case template.FieldStartup:
 		return m.OldStartup(ctx)
 	case template.FieldStartupArgv:
 		return m.OldStartupArgv(ctx)
+	case template.FieldStartupCommands:
+		return m.OldStartupCommands(ctx)
+	case template.FieldImageEntrypoint:
+		return m.OldImageEntrypoint(ctx)
 	case template.FieldVariables:
 		return m.OldVariables(ctx)
 	case template.FieldInstallImage:
@@ -31273,8 +32010,18 @@ func (m *TemplateMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldSwap(ctx)
 	case template.FieldPortsWanted:
 		return m.OldPortsWanted(ctx)
+	case template.FieldMinimumMemory:
+		return m.OldMinimumMemory(ctx)
+	case template.FieldMinimumCPU:
+		return m.OldMinimumCPU(ctx)
+	case template.FieldMinimumDisk:
+		return m.OldMinimumDisk(ctx)
 	case template.FieldConfigFiles:
 		return m.OldConfigFiles(ctx)
+	case template.FieldBackupBefore:
+		return m.OldBackupBefore(ctx)
+	case template.FieldBackupAfter:
+		return m.OldBackupAfter(ctx)
 	case template.FieldDeniedFiles:
 		return m.OldDeniedFiles(ctx)
 	case template.FieldFeatures:
@@ -31330,6 +32077,20 @@ func (m *TemplateMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetAuthor(v)
 		return nil
+	case template.FieldTags:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTags(v)
+		return nil
+	case template.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevision(v)
+		return nil
 	case template.FieldBuiltin:
 		v, ok := value.(bool)
 		if !ok {
@@ -31351,6 +32112,13 @@ func (m *TemplateMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDefaultImage(v)
 		return nil
+	case template.FieldArchitectures:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetArchitectures(v)
+		return nil
 	case template.FieldStartup:
 		v, ok := value.(string)
 		if !ok {
@@ -31364,6 +32132,20 @@ func (m *TemplateMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetStartupArgv(v)
+		return nil
+	case template.FieldStartupCommands:
+		v, ok := value.([]kind.TemplateCommand)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartupCommands(v)
+		return nil
+	case template.FieldImageEntrypoint:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetImageEntrypoint(v)
 		return nil
 	case template.FieldVariables:
 		v, ok := value.([]kind.TemplateVariable)
@@ -31484,12 +32266,47 @@ func (m *TemplateMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetPortsWanted(v)
 		return nil
+	case template.FieldMinimumMemory:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMinimumMemory(v)
+		return nil
+	case template.FieldMinimumCPU:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMinimumCPU(v)
+		return nil
+	case template.FieldMinimumDisk:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMinimumDisk(v)
+		return nil
 	case template.FieldConfigFiles:
-		v, ok := value.(json.RawMessage)
+		v, ok := value.([]kind.ConfigFile)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetConfigFiles(v)
+		return nil
+	case template.FieldBackupBefore:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBackupBefore(v)
+		return nil
+	case template.FieldBackupAfter:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBackupAfter(v)
 		return nil
 	case template.FieldDeniedFiles:
 		v, ok := value.([]string)
@@ -31513,6 +32330,9 @@ func (m *TemplateMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *TemplateMutation) AddedFields() []string {
 	var fields []string
+	if m.addrevision != nil {
+		fields = append(fields, template.FieldRevision)
+	}
 	if m.addinstall_timeout != nil {
 		fields = append(fields, template.FieldInstallTimeout)
 	}
@@ -31537,6 +32357,15 @@ func (m *TemplateMutation) AddedFields() []string {
 	if m.addports_wanted != nil {
 		fields = append(fields, template.FieldPortsWanted)
 	}
+	if m.addminimum_memory != nil {
+		fields = append(fields, template.FieldMinimumMemory)
+	}
+	if m.addminimum_cpu != nil {
+		fields = append(fields, template.FieldMinimumCPU)
+	}
+	if m.addminimum_disk != nil {
+		fields = append(fields, template.FieldMinimumDisk)
+	}
 	return fields
 }
 
@@ -31545,6 +32374,8 @@ func (m *TemplateMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *TemplateMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case template.FieldRevision:
+		return m.AddedRevision()
 	case template.FieldInstallTimeout:
 		return m.AddedInstallTimeout()
 	case template.FieldStopGrace:
@@ -31561,6 +32392,12 @@ func (m *TemplateMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedSwap()
 	case template.FieldPortsWanted:
 		return m.AddedPortsWanted()
+	case template.FieldMinimumMemory:
+		return m.AddedMinimumMemory()
+	case template.FieldMinimumCPU:
+		return m.AddedMinimumCPU()
+	case template.FieldMinimumDisk:
+		return m.AddedMinimumDisk()
 	}
 	return nil, false
 }
@@ -31570,6 +32407,13 @@ func (m *TemplateMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *TemplateMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case template.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRevision(v)
+		return nil
 	case template.FieldInstallTimeout:
 		v, ok := value.(int)
 		if !ok {
@@ -31625,6 +32469,27 @@ func (m *TemplateMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddPortsWanted(v)
+		return nil
+	case template.FieldMinimumMemory:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMinimumMemory(v)
+		return nil
+	case template.FieldMinimumCPU:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMinimumCPU(v)
+		return nil
+	case template.FieldMinimumDisk:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMinimumDisk(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Template numeric field %s", name)
@@ -31686,6 +32551,12 @@ func (m *TemplateMutation) ResetField(name string) error {
 	case template.FieldAuthor:
 		m.ResetAuthor()
 		return nil
+	case template.FieldTags:
+		m.ResetTags()
+		return nil
+	case template.FieldRevision:
+		m.ResetRevision()
+		return nil
 	case template.FieldBuiltin:
 		m.ResetBuiltin()
 		return nil
@@ -31695,11 +32566,20 @@ func (m *TemplateMutation) ResetField(name string) error {
 	case template.FieldDefaultImage:
 		m.ResetDefaultImage()
 		return nil
+	case template.FieldArchitectures:
+		m.ResetArchitectures()
+		return nil
 	case template.FieldStartup:
 		m.ResetStartup()
 		return nil
 	case template.FieldStartupArgv:
 		m.ResetStartupArgv()
+		return nil
+	case template.FieldStartupCommands:
+		m.ResetStartupCommands()
+		return nil
+	case template.FieldImageEntrypoint:
+		m.ResetImageEntrypoint()
 		return nil
 	case template.FieldVariables:
 		m.ResetVariables()
@@ -31752,8 +32632,23 @@ func (m *TemplateMutation) ResetField(name string) error {
 	case template.FieldPortsWanted:
 		m.ResetPortsWanted()
 		return nil
+	case template.FieldMinimumMemory:
+		m.ResetMinimumMemory()
+		return nil
+	case template.FieldMinimumCPU:
+		m.ResetMinimumCPU()
+		return nil
+	case template.FieldMinimumDisk:
+		m.ResetMinimumDisk()
+		return nil
 	case template.FieldConfigFiles:
 		m.ResetConfigFiles()
+		return nil
+	case template.FieldBackupBefore:
+		m.ResetBackupBefore()
+		return nil
+	case template.FieldBackupAfter:
+		m.ResetBackupAfter()
 		return nil
 	case template.FieldDeniedFiles:
 		m.ResetDeniedFiles()
@@ -31847,6 +32742,606 @@ func (m *TemplateMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Template edge %s", name)
+}
+
+// TemplateRevisionMutation represents an operation that mutates the TemplateRevision nodes in the graph.
+type TemplateRevisionMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *int64
+	revision        *int
+	addrevision     *int
+	replaced_at     *time.Time
+	document        *json.RawMessage
+	appenddocument  json.RawMessage
+	clearedFields   map[string]struct{}
+	template        *string
+	clearedtemplate bool
+	done            bool
+	oldValue        func(context.Context) (*TemplateRevision, error)
+	predicates      []predicate.TemplateRevision
+}
+
+var _ ent.Mutation = (*TemplateRevisionMutation)(nil)
+
+// templaterevisionOption allows management of the mutation configuration using functional options.
+type templaterevisionOption func(*TemplateRevisionMutation)
+
+// newTemplateRevisionMutation creates new mutation for the TemplateRevision entity.
+func newTemplateRevisionMutation(c config, op Op, opts ...templaterevisionOption) *TemplateRevisionMutation {
+	m := &TemplateRevisionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTemplateRevision,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTemplateRevisionID sets the ID field of the mutation.
+func withTemplateRevisionID(id int64) templaterevisionOption {
+	return func(m *TemplateRevisionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TemplateRevision
+		)
+		m.oldValue = func(ctx context.Context) (*TemplateRevision, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TemplateRevision.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTemplateRevision sets the old TemplateRevision of the mutation.
+func withTemplateRevision(node *TemplateRevision) templaterevisionOption {
+	return func(m *TemplateRevisionMutation) {
+		m.oldValue = func(context.Context) (*TemplateRevision, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TemplateRevisionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TemplateRevisionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TemplateRevision entities.
+func (m *TemplateRevisionMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TemplateRevisionMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TemplateRevisionMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TemplateRevision.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTemplateID sets the "template_id" field.
+func (m *TemplateRevisionMutation) SetTemplateID(s string) {
+	m.template = &s
+}
+
+// TemplateID returns the value of the "template_id" field in the mutation.
+func (m *TemplateRevisionMutation) TemplateID() (r string, exists bool) {
+	v := m.template
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTemplateID returns the old "template_id" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldTemplateID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTemplateID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTemplateID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTemplateID: %w", err)
+	}
+	return oldValue.TemplateID, nil
+}
+
+// ResetTemplateID resets all changes to the "template_id" field.
+func (m *TemplateRevisionMutation) ResetTemplateID() {
+	m.template = nil
+}
+
+// SetRevision sets the "revision" field.
+func (m *TemplateRevisionMutation) SetRevision(i int) {
+	m.revision = &i
+	m.addrevision = nil
+}
+
+// Revision returns the value of the "revision" field in the mutation.
+func (m *TemplateRevisionMutation) Revision() (r int, exists bool) {
+	v := m.revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevision returns the old "revision" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevision: %w", err)
+	}
+	return oldValue.Revision, nil
+}
+
+// AddRevision adds i to the "revision" field.
+func (m *TemplateRevisionMutation) AddRevision(i int) {
+	if m.addrevision != nil {
+		*m.addrevision += i
+	} else {
+		m.addrevision = &i
+	}
+}
+
+// AddedRevision returns the value that was added to the "revision" field in this mutation.
+func (m *TemplateRevisionMutation) AddedRevision() (r int, exists bool) {
+	v := m.addrevision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRevision resets all changes to the "revision" field.
+func (m *TemplateRevisionMutation) ResetRevision() {
+	m.revision = nil
+	m.addrevision = nil
+}
+
+// SetReplacedAt sets the "replaced_at" field.
+func (m *TemplateRevisionMutation) SetReplacedAt(t time.Time) {
+	m.replaced_at = &t
+}
+
+// ReplacedAt returns the value of the "replaced_at" field in the mutation.
+func (m *TemplateRevisionMutation) ReplacedAt() (r time.Time, exists bool) {
+	v := m.replaced_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReplacedAt returns the old "replaced_at" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldReplacedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReplacedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReplacedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReplacedAt: %w", err)
+	}
+	return oldValue.ReplacedAt, nil
+}
+
+// ResetReplacedAt resets all changes to the "replaced_at" field.
+func (m *TemplateRevisionMutation) ResetReplacedAt() {
+	m.replaced_at = nil
+}
+
+// SetDocument sets the "document" field.
+func (m *TemplateRevisionMutation) SetDocument(jm json.RawMessage) {
+	m.document = &jm
+	m.appenddocument = nil
+}
+
+// Document returns the value of the "document" field in the mutation.
+func (m *TemplateRevisionMutation) Document() (r json.RawMessage, exists bool) {
+	v := m.document
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDocument returns the old "document" field's value of the TemplateRevision entity.
+// If the TemplateRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateRevisionMutation) OldDocument(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDocument is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDocument requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDocument: %w", err)
+	}
+	return oldValue.Document, nil
+}
+
+// AppendDocument adds jm to the "document" field.
+func (m *TemplateRevisionMutation) AppendDocument(jm json.RawMessage) {
+	m.appenddocument = append(m.appenddocument, jm...)
+}
+
+// AppendedDocument returns the list of values that were appended to the "document" field in this mutation.
+func (m *TemplateRevisionMutation) AppendedDocument() (json.RawMessage, bool) {
+	if len(m.appenddocument) == 0 {
+		return nil, false
+	}
+	return m.appenddocument, true
+}
+
+// ResetDocument resets all changes to the "document" field.
+func (m *TemplateRevisionMutation) ResetDocument() {
+	m.document = nil
+	m.appenddocument = nil
+}
+
+// ClearTemplate clears the "template" edge to the Template entity.
+func (m *TemplateRevisionMutation) ClearTemplate() {
+	m.clearedtemplate = true
+	m.clearedFields[templaterevision.FieldTemplateID] = struct{}{}
+}
+
+// TemplateCleared reports if the "template" edge to the Template entity was cleared.
+func (m *TemplateRevisionMutation) TemplateCleared() bool {
+	return m.clearedtemplate
+}
+
+// TemplateIDs returns the "template" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TemplateID instead. It exists only for internal usage by the builders.
+func (m *TemplateRevisionMutation) TemplateIDs() (ids []string) {
+	if id := m.template; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTemplate resets all changes to the "template" edge.
+func (m *TemplateRevisionMutation) ResetTemplate() {
+	m.template = nil
+	m.clearedtemplate = false
+}
+
+// Where appends a list predicates to the TemplateRevisionMutation builder.
+func (m *TemplateRevisionMutation) Where(ps ...predicate.TemplateRevision) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TemplateRevisionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TemplateRevisionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TemplateRevision, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TemplateRevisionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TemplateRevisionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TemplateRevision).
+func (m *TemplateRevisionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TemplateRevisionMutation) Fields() []string {
+	fields := make([]string, 0, 4)
+	if m.template != nil {
+		fields = append(fields, templaterevision.FieldTemplateID)
+	}
+	if m.revision != nil {
+		fields = append(fields, templaterevision.FieldRevision)
+	}
+	if m.replaced_at != nil {
+		fields = append(fields, templaterevision.FieldReplacedAt)
+	}
+	if m.document != nil {
+		fields = append(fields, templaterevision.FieldDocument)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TemplateRevisionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case templaterevision.FieldTemplateID:
+		return m.TemplateID()
+	case templaterevision.FieldRevision:
+		return m.Revision()
+	case templaterevision.FieldReplacedAt:
+		return m.ReplacedAt()
+	case templaterevision.FieldDocument:
+		return m.Document()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TemplateRevisionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case templaterevision.FieldTemplateID:
+		return m.OldTemplateID(ctx)
+	case templaterevision.FieldRevision:
+		return m.OldRevision(ctx)
+	case templaterevision.FieldReplacedAt:
+		return m.OldReplacedAt(ctx)
+	case templaterevision.FieldDocument:
+		return m.OldDocument(ctx)
+	}
+	return nil, fmt.Errorf("unknown TemplateRevision field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TemplateRevisionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case templaterevision.FieldTemplateID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTemplateID(v)
+		return nil
+	case templaterevision.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevision(v)
+		return nil
+	case templaterevision.FieldReplacedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReplacedAt(v)
+		return nil
+	case templaterevision.FieldDocument:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDocument(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TemplateRevisionMutation) AddedFields() []string {
+	var fields []string
+	if m.addrevision != nil {
+		fields = append(fields, templaterevision.FieldRevision)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TemplateRevisionMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case templaterevision.FieldRevision:
+		return m.AddedRevision()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TemplateRevisionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case templaterevision.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRevision(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TemplateRevisionMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TemplateRevisionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TemplateRevisionMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown TemplateRevision nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TemplateRevisionMutation) ResetField(name string) error {
+	switch name {
+	case templaterevision.FieldTemplateID:
+		m.ResetTemplateID()
+		return nil
+	case templaterevision.FieldRevision:
+		m.ResetRevision()
+		return nil
+	case templaterevision.FieldReplacedAt:
+		m.ResetReplacedAt()
+		return nil
+	case templaterevision.FieldDocument:
+		m.ResetDocument()
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TemplateRevisionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.template != nil {
+		edges = append(edges, templaterevision.EdgeTemplate)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TemplateRevisionMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case templaterevision.EdgeTemplate:
+		if id := m.template; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TemplateRevisionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TemplateRevisionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TemplateRevisionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedtemplate {
+		edges = append(edges, templaterevision.EdgeTemplate)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TemplateRevisionMutation) EdgeCleared(name string) bool {
+	switch name {
+	case templaterevision.EdgeTemplate:
+		return m.clearedtemplate
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TemplateRevisionMutation) ClearEdge(name string) error {
+	switch name {
+	case templaterevision.EdgeTemplate:
+		m.ClearTemplate()
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TemplateRevisionMutation) ResetEdge(name string) error {
+	switch name {
+	case templaterevision.EdgeTemplate:
+		m.ResetTemplate()
+		return nil
+	}
+	return fmt.Errorf("unknown TemplateRevision edge %s", name)
 }
 
 // TransferMutation represents an operation that mutates the Transfer nodes in the graph.

@@ -37,6 +37,10 @@ type Server struct {
 	NodeID string `json:"node_id,omitempty"`
 	// Identifier of the template.
 	TemplateID string `json:"template_id,omitempty"`
+	// Revision of the template that the server runs by.
+	TemplateRevision int `json:"template_revision,omitempty"`
+	// Name of the template's command that starts the server; empty for the usual one.
+	StartupCommand string `json:"startup_command,omitempty"`
 	// Image that the server runs in; empty for a program of the node itself.
 	Image string `json:"image,omitempty"`
 	// Memory the server may use; 0 is unlimited.
@@ -253,9 +257,9 @@ func (*Server) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case server.FieldSuspended, server.FieldPendingRestart, server.FieldKeepFiles, server.FieldOomKilled:
 			values[i] = new(sql.NullBool)
-		case server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldGeneration, server.FieldRun, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldCrashResets, server.FieldConsoleSeq, server.FieldConsoleBytes:
+		case server.FieldTemplateRevision, server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldGeneration, server.FieldRun, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldCrashResets, server.FieldConsoleSeq, server.FieldConsoleBytes:
 			values[i] = new(sql.NullInt64)
-		case server.FieldID, server.FieldName, server.FieldDescription, server.FieldOwnerID, server.FieldNodeID, server.FieldTemplateID, server.FieldImage, server.FieldNetworkMode, server.FieldNetwork, server.FieldCrashPolicy, server.FieldPower, server.FieldState, server.FieldStateReason:
+		case server.FieldID, server.FieldName, server.FieldDescription, server.FieldOwnerID, server.FieldNodeID, server.FieldTemplateID, server.FieldStartupCommand, server.FieldImage, server.FieldNetworkMode, server.FieldNetwork, server.FieldCrashPolicy, server.FieldPower, server.FieldState, server.FieldStateReason:
 			values[i] = new(sql.NullString)
 		case server.FieldCreatedAt, server.FieldUpdatedAt, server.FieldDeletedAt, server.FieldStateChangedAt, server.FieldInstalledAt:
 			values[i] = new(sql.NullTime)
@@ -321,6 +325,18 @@ func (_m *Server) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field template_id", values[i])
 			} else if value.Valid {
 				_m.TemplateID = value.String
+			}
+		case server.FieldTemplateRevision:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field template_revision", values[i])
+			} else if value.Valid {
+				_m.TemplateRevision = int(value.Int64)
+			}
+		case server.FieldStartupCommand:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field startup_command", values[i])
+			} else if value.Valid {
+				_m.StartupCommand = value.String
 			}
 		case server.FieldImage:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -644,6 +660,12 @@ func (_m *Server) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("template_id=")
 	builder.WriteString(_m.TemplateID)
+	builder.WriteString(", ")
+	builder.WriteString("template_revision=")
+	builder.WriteString(fmt.Sprintf("%v", _m.TemplateRevision))
+	builder.WriteString(", ")
+	builder.WriteString("startup_command=")
+	builder.WriteString(_m.StartupCommand)
 	builder.WriteString(", ")
 	builder.WriteString("image=")
 	builder.WriteString(_m.Image)

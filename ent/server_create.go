@@ -100,6 +100,34 @@ func (_c *ServerCreate) SetTemplateID(v string) *ServerCreate {
 	return _c
 }
 
+// SetTemplateRevision sets the "template_revision" field.
+func (_c *ServerCreate) SetTemplateRevision(v int) *ServerCreate {
+	_c.mutation.SetTemplateRevision(v)
+	return _c
+}
+
+// SetNillableTemplateRevision sets the "template_revision" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableTemplateRevision(v *int) *ServerCreate {
+	if v != nil {
+		_c.SetTemplateRevision(*v)
+	}
+	return _c
+}
+
+// SetStartupCommand sets the "startup_command" field.
+func (_c *ServerCreate) SetStartupCommand(v string) *ServerCreate {
+	_c.mutation.SetStartupCommand(v)
+	return _c
+}
+
+// SetNillableStartupCommand sets the "startup_command" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableStartupCommand(v *string) *ServerCreate {
+	if v != nil {
+		_c.SetStartupCommand(*v)
+	}
+	return _c
+}
+
 // SetImage sets the "image" field.
 func (_c *ServerCreate) SetImage(v string) *ServerCreate {
 	_c.mutation.SetImage(v)
@@ -749,6 +777,14 @@ func (_c *ServerCreate) defaults() error {
 		v := server.DefaultDescription
 		_c.mutation.SetDescription(v)
 	}
+	if _, ok := _c.mutation.TemplateRevision(); !ok {
+		v := server.DefaultTemplateRevision
+		_c.mutation.SetTemplateRevision(v)
+	}
+	if _, ok := _c.mutation.StartupCommand(); !ok {
+		v := server.DefaultStartupCommand
+		_c.mutation.SetStartupCommand(v)
+	}
 	if _, ok := _c.mutation.Image(); !ok {
 		v := server.DefaultImage
 		_c.mutation.SetImage(v)
@@ -898,6 +934,22 @@ func (_c *ServerCreate) check() error {
 	}
 	if _, ok := _c.mutation.TemplateID(); !ok {
 		return &ValidationError{Name: "template_id", err: errors.New(`ent: missing required field "Server.template_id"`)}
+	}
+	if _, ok := _c.mutation.TemplateRevision(); !ok {
+		return &ValidationError{Name: "template_revision", err: errors.New(`ent: missing required field "Server.template_revision"`)}
+	}
+	if v, ok := _c.mutation.TemplateRevision(); ok {
+		if err := server.TemplateRevisionValidator(v); err != nil {
+			return &ValidationError{Name: "template_revision", err: fmt.Errorf(`ent: validator failed for field "Server.template_revision": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.StartupCommand(); !ok {
+		return &ValidationError{Name: "startup_command", err: errors.New(`ent: missing required field "Server.startup_command"`)}
+	}
+	if v, ok := _c.mutation.StartupCommand(); ok {
+		if err := server.StartupCommandValidator(v); err != nil {
+			return &ValidationError{Name: "startup_command", err: fmt.Errorf(`ent: validator failed for field "Server.startup_command": %w`, err)}
+		}
 	}
 	if _, ok := _c.mutation.Image(); !ok {
 		return &ValidationError{Name: "image", err: errors.New(`ent: missing required field "Server.image"`)}
@@ -1162,6 +1214,14 @@ func (_c *ServerCreate) createSpec() (*Server, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Description(); ok {
 		_spec.SetField(server.FieldDescription, field.TypeString, value)
 		_node.Description = value
+	}
+	if value, ok := _c.mutation.TemplateRevision(); ok {
+		_spec.SetField(server.FieldTemplateRevision, field.TypeInt, value)
+		_node.TemplateRevision = value
+	}
+	if value, ok := _c.mutation.StartupCommand(); ok {
+		_spec.SetField(server.FieldStartupCommand, field.TypeString, value)
+		_node.StartupCommand = value
 	}
 	if value, ok := _c.mutation.Image(); ok {
 		_spec.SetField(server.FieldImage, field.TypeString, value)
@@ -1583,6 +1643,36 @@ func (u *ServerUpsert) SetTemplateID(v string) *ServerUpsert {
 // UpdateTemplateID sets the "template_id" field to the value that was provided on create.
 func (u *ServerUpsert) UpdateTemplateID() *ServerUpsert {
 	u.SetExcluded(server.FieldTemplateID)
+	return u
+}
+
+// SetTemplateRevision sets the "template_revision" field.
+func (u *ServerUpsert) SetTemplateRevision(v int) *ServerUpsert {
+	u.Set(server.FieldTemplateRevision, v)
+	return u
+}
+
+// UpdateTemplateRevision sets the "template_revision" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateTemplateRevision() *ServerUpsert {
+	u.SetExcluded(server.FieldTemplateRevision)
+	return u
+}
+
+// AddTemplateRevision adds v to the "template_revision" field.
+func (u *ServerUpsert) AddTemplateRevision(v int) *ServerUpsert {
+	u.Add(server.FieldTemplateRevision, v)
+	return u
+}
+
+// SetStartupCommand sets the "startup_command" field.
+func (u *ServerUpsert) SetStartupCommand(v string) *ServerUpsert {
+	u.Set(server.FieldStartupCommand, v)
+	return u
+}
+
+// UpdateStartupCommand sets the "startup_command" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateStartupCommand() *ServerUpsert {
+	u.SetExcluded(server.FieldStartupCommand)
 	return u
 }
 
@@ -2282,6 +2372,41 @@ func (u *ServerUpsertOne) SetTemplateID(v string) *ServerUpsertOne {
 func (u *ServerUpsertOne) UpdateTemplateID() *ServerUpsertOne {
 	return u.Update(func(s *ServerUpsert) {
 		s.UpdateTemplateID()
+	})
+}
+
+// SetTemplateRevision sets the "template_revision" field.
+func (u *ServerUpsertOne) SetTemplateRevision(v int) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetTemplateRevision(v)
+	})
+}
+
+// AddTemplateRevision adds v to the "template_revision" field.
+func (u *ServerUpsertOne) AddTemplateRevision(v int) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddTemplateRevision(v)
+	})
+}
+
+// UpdateTemplateRevision sets the "template_revision" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateTemplateRevision() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateTemplateRevision()
+	})
+}
+
+// SetStartupCommand sets the "startup_command" field.
+func (u *ServerUpsertOne) SetStartupCommand(v string) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetStartupCommand(v)
+	})
+}
+
+// UpdateStartupCommand sets the "startup_command" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateStartupCommand() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateStartupCommand()
 	})
 }
 
@@ -3242,6 +3367,41 @@ func (u *ServerUpsertBulk) SetTemplateID(v string) *ServerUpsertBulk {
 func (u *ServerUpsertBulk) UpdateTemplateID() *ServerUpsertBulk {
 	return u.Update(func(s *ServerUpsert) {
 		s.UpdateTemplateID()
+	})
+}
+
+// SetTemplateRevision sets the "template_revision" field.
+func (u *ServerUpsertBulk) SetTemplateRevision(v int) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetTemplateRevision(v)
+	})
+}
+
+// AddTemplateRevision adds v to the "template_revision" field.
+func (u *ServerUpsertBulk) AddTemplateRevision(v int) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddTemplateRevision(v)
+	})
+}
+
+// UpdateTemplateRevision sets the "template_revision" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateTemplateRevision() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateTemplateRevision()
+	})
+}
+
+// SetStartupCommand sets the "startup_command" field.
+func (u *ServerUpsertBulk) SetStartupCommand(v string) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetStartupCommand(v)
+	})
+}
+
+// UpdateStartupCommand sets the "startup_command" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateStartupCommand() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateStartupCommand()
 	})
 }
 

@@ -117,6 +117,41 @@ func (_u *ServerUpdate) SetNillableTemplateID(v *string) *ServerUpdate {
 	return _u
 }
 
+// SetTemplateRevision sets the "template_revision" field.
+func (_u *ServerUpdate) SetTemplateRevision(v int) *ServerUpdate {
+	_u.mutation.ResetTemplateRevision()
+	_u.mutation.SetTemplateRevision(v)
+	return _u
+}
+
+// SetNillableTemplateRevision sets the "template_revision" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableTemplateRevision(v *int) *ServerUpdate {
+	if v != nil {
+		_u.SetTemplateRevision(*v)
+	}
+	return _u
+}
+
+// AddTemplateRevision adds value to the "template_revision" field.
+func (_u *ServerUpdate) AddTemplateRevision(v int) *ServerUpdate {
+	_u.mutation.AddTemplateRevision(v)
+	return _u
+}
+
+// SetStartupCommand sets the "startup_command" field.
+func (_u *ServerUpdate) SetStartupCommand(v string) *ServerUpdate {
+	_u.mutation.SetStartupCommand(v)
+	return _u
+}
+
+// SetNillableStartupCommand sets the "startup_command" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableStartupCommand(v *string) *ServerUpdate {
+	if v != nil {
+		_u.SetStartupCommand(*v)
+	}
+	return _u
+}
+
 // SetImage sets the "image" field.
 func (_u *ServerUpdate) SetImage(v string) *ServerUpdate {
 	_u.mutation.SetImage(v)
@@ -1101,6 +1136,16 @@ func (_u *ServerUpdate) check() error {
 			return &ValidationError{Name: "description", err: fmt.Errorf(`ent: validator failed for field "Server.description": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.TemplateRevision(); ok {
+		if err := server.TemplateRevisionValidator(v); err != nil {
+			return &ValidationError{Name: "template_revision", err: fmt.Errorf(`ent: validator failed for field "Server.template_revision": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.StartupCommand(); ok {
+		if err := server.StartupCommandValidator(v); err != nil {
+			return &ValidationError{Name: "startup_command", err: fmt.Errorf(`ent: validator failed for field "Server.startup_command": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.Image(); ok {
 		if err := server.ImageValidator(v); err != nil {
 			return &ValidationError{Name: "image", err: fmt.Errorf(`ent: validator failed for field "Server.image": %w`, err)}
@@ -1259,6 +1304,15 @@ func (_u *ServerUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Description(); ok {
 		_spec.SetField(server.FieldDescription, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.TemplateRevision(); ok {
+		_spec.SetField(server.FieldTemplateRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedTemplateRevision(); ok {
+		_spec.AddField(server.FieldTemplateRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.StartupCommand(); ok {
+		_spec.SetField(server.FieldStartupCommand, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Image(); ok {
 		_spec.SetField(server.FieldImage, field.TypeString, value)
@@ -1941,6 +1995,41 @@ func (_u *ServerUpdateOne) SetTemplateID(v string) *ServerUpdateOne {
 func (_u *ServerUpdateOne) SetNillableTemplateID(v *string) *ServerUpdateOne {
 	if v != nil {
 		_u.SetTemplateID(*v)
+	}
+	return _u
+}
+
+// SetTemplateRevision sets the "template_revision" field.
+func (_u *ServerUpdateOne) SetTemplateRevision(v int) *ServerUpdateOne {
+	_u.mutation.ResetTemplateRevision()
+	_u.mutation.SetTemplateRevision(v)
+	return _u
+}
+
+// SetNillableTemplateRevision sets the "template_revision" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableTemplateRevision(v *int) *ServerUpdateOne {
+	if v != nil {
+		_u.SetTemplateRevision(*v)
+	}
+	return _u
+}
+
+// AddTemplateRevision adds value to the "template_revision" field.
+func (_u *ServerUpdateOne) AddTemplateRevision(v int) *ServerUpdateOne {
+	_u.mutation.AddTemplateRevision(v)
+	return _u
+}
+
+// SetStartupCommand sets the "startup_command" field.
+func (_u *ServerUpdateOne) SetStartupCommand(v string) *ServerUpdateOne {
+	_u.mutation.SetStartupCommand(v)
+	return _u
+}
+
+// SetNillableStartupCommand sets the "startup_command" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableStartupCommand(v *string) *ServerUpdateOne {
+	if v != nil {
+		_u.SetStartupCommand(*v)
 	}
 	return _u
 }
@@ -2942,6 +3031,16 @@ func (_u *ServerUpdateOne) check() error {
 			return &ValidationError{Name: "description", err: fmt.Errorf(`ent: validator failed for field "Server.description": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.TemplateRevision(); ok {
+		if err := server.TemplateRevisionValidator(v); err != nil {
+			return &ValidationError{Name: "template_revision", err: fmt.Errorf(`ent: validator failed for field "Server.template_revision": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.StartupCommand(); ok {
+		if err := server.StartupCommandValidator(v); err != nil {
+			return &ValidationError{Name: "startup_command", err: fmt.Errorf(`ent: validator failed for field "Server.startup_command": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.Image(); ok {
 		if err := server.ImageValidator(v); err != nil {
 			return &ValidationError{Name: "image", err: fmt.Errorf(`ent: validator failed for field "Server.image": %w`, err)}
@@ -3117,6 +3216,15 @@ func (_u *ServerUpdateOne) sqlSave(ctx context.Context) (_node *Server, err erro
 	}
 	if value, ok := _u.mutation.Description(); ok {
 		_spec.SetField(server.FieldDescription, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.TemplateRevision(); ok {
+		_spec.SetField(server.FieldTemplateRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedTemplateRevision(); ok {
+		_spec.AddField(server.FieldTemplateRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.StartupCommand(); ok {
+		_spec.SetField(server.FieldStartupCommand, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Image(); ok {
 		_spec.SetField(server.FieldImage, field.TypeString, value)

@@ -32,16 +32,26 @@ type Template struct {
 	Description string `json:"description,omitempty"`
 	// Who wrote the template.
 	Author string `json:"author,omitempty"`
+	// Words by which people find the template.
+	Tags []string `json:"tags,omitempty"`
+	// Counts the changes that matter to servers; theirs say which one they run by.
+	Revision int `json:"revision,omitempty"`
 	// Whether the template came with Catalyst.
 	Builtin bool `json:"builtin,omitempty"`
 	// Images that servers of the template may run in.
 	Images []kind.TemplateImage `json:"images,omitempty"`
 	// Image of servers that name none; empty for a program of the node itself.
 	DefaultImage string `json:"default_image,omitempty"`
+	// Machines that the program runs on, such as amd64; any when empty.
+	Architectures []string `json:"architectures,omitempty"`
 	// Shell line that starts the server, with {{KEY}} placeholders; used when startupArgv is empty.
 	Startup string `json:"startup,omitempty"`
 	// Program and arguments that start the server, with {{KEY}} placeholders.
 	StartupArgv []string `json:"startup_argv,omitempty"`
+	// Other ways to start the server, which people can choose.
+	StartupCommands []kind.TemplateCommand `json:"startup_commands,omitempty"`
+	// Whether the image's own entrypoint runs the startup, which it finds in STARTUP, as images made for Pterodactyl and Pelican expect.
+	ImageEntrypoint bool `json:"image_entrypoint,omitempty"`
 	// Variables of the server's environment.
 	Variables []kind.TemplateVariable `json:"variables,omitempty"`
 	// Image that the install script runs in.
@@ -76,8 +86,18 @@ type Template struct {
 	Swap int64 `json:"swap,omitempty"`
 	// Number of allocations that a new server is given.
 	PortsWanted int `json:"ports_wanted,omitempty"`
+	// Memory that the program cannot do without; 0 says nothing.
+	MinimumMemory int64 `json:"minimum_memory,omitempty"`
+	// CPU that the program cannot do without, in percent of one core; 0 says nothing.
+	MinimumCPU int `json:"minimum_cpu,omitempty"`
+	// Disk that the program cannot do without; 0 says nothing.
+	MinimumDisk int64 `json:"minimum_disk,omitempty"`
 	// Configuration files that are rewritten before each start.
-	ConfigFiles json.RawMessage `json:"config_files,omitempty"`
+	ConfigFiles []kind.ConfigFile `json:"config_files,omitempty"`
+	// Lines that are sent to a running server's console before a backup reads its files.
+	BackupBefore []string `json:"backup_before,omitempty"`
+	// Lines that are sent when it has.
+	BackupAfter []string `json:"backup_after,omitempty"`
 	// Patterns of files that users may not touch.
 	DeniedFiles []string `json:"denied_files,omitempty"`
 	// Features that a user interface may offer for such servers.
@@ -115,11 +135,11 @@ func (*Template) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case template.FieldImages, template.FieldStartupArgv, template.FieldVariables, template.FieldReadyPatterns, template.FieldConfigFiles, template.FieldDeniedFiles, template.FieldFeatures:
+		case template.FieldTags, template.FieldImages, template.FieldArchitectures, template.FieldStartupArgv, template.FieldStartupCommands, template.FieldVariables, template.FieldReadyPatterns, template.FieldConfigFiles, template.FieldBackupBefore, template.FieldBackupAfter, template.FieldDeniedFiles, template.FieldFeatures:
 			values[i] = new([]byte)
-		case template.FieldBuiltin, template.FieldTty:
+		case template.FieldBuiltin, template.FieldImageEntrypoint, template.FieldTty:
 			values[i] = new(sql.NullBool)
-		case template.FieldInstallTimeout, template.FieldStopGrace, template.FieldStartTimeout, template.FieldMemory, template.FieldCPU, template.FieldDisk, template.FieldSwap, template.FieldPortsWanted:
+		case template.FieldRevision, template.FieldInstallTimeout, template.FieldStopGrace, template.FieldStartTimeout, template.FieldMemory, template.FieldCPU, template.FieldDisk, template.FieldSwap, template.FieldPortsWanted, template.FieldMinimumMemory, template.FieldMinimumCPU, template.FieldMinimumDisk:
 			values[i] = new(sql.NullInt64)
 		case template.FieldID, template.FieldName, template.FieldSlug, template.FieldDescription, template.FieldAuthor, template.FieldDefaultImage, template.FieldStartup, template.FieldInstallImage, template.FieldInstallScript, template.FieldInstallEntrypoint, template.FieldStopCommand, template.FieldStopSignal, template.FieldCrashPolicy:
 			values[i] = new(sql.NullString)
@@ -183,6 +203,20 @@ func (_m *Template) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Author = value.String
 			}
+		case template.FieldTags:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field tags", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Tags); err != nil {
+					return fmt.Errorf("unmarshal field tags: %w", err)
+				}
+			}
+		case template.FieldRevision:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field revision", values[i])
+			} else if value.Valid {
+				_m.Revision = int(value.Int64)
+			}
 		case template.FieldBuiltin:
 			if value, ok := values[i].(*sql.NullBool); !ok {
 				return fmt.Errorf("unexpected type %T for field builtin", values[i])
@@ -203,6 +237,14 @@ func (_m *Template) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.DefaultImage = value.String
 			}
+		case template.FieldArchitectures:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field architectures", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Architectures); err != nil {
+					return fmt.Errorf("unmarshal field architectures: %w", err)
+				}
+			}
 		case template.FieldStartup:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field startup", values[i])
@@ -216,6 +258,20 @@ func (_m *Template) assignValues(columns []string, values []any) error {
 				if err := json.Unmarshal(*value, &_m.StartupArgv); err != nil {
 					return fmt.Errorf("unmarshal field startup_argv: %w", err)
 				}
+			}
+		case template.FieldStartupCommands:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field startup_commands", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.StartupCommands); err != nil {
+					return fmt.Errorf("unmarshal field startup_commands: %w", err)
+				}
+			}
+		case template.FieldImageEntrypoint:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field image_entrypoint", values[i])
+			} else if value.Valid {
+				_m.ImageEntrypoint = value.Bool
 			}
 		case template.FieldVariables:
 			if value, ok := values[i].(*[]byte); !ok {
@@ -323,12 +379,46 @@ func (_m *Template) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.PortsWanted = int(value.Int64)
 			}
+		case template.FieldMinimumMemory:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field minimum_memory", values[i])
+			} else if value.Valid {
+				_m.MinimumMemory = value.Int64
+			}
+		case template.FieldMinimumCPU:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field minimum_cpu", values[i])
+			} else if value.Valid {
+				_m.MinimumCPU = int(value.Int64)
+			}
+		case template.FieldMinimumDisk:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field minimum_disk", values[i])
+			} else if value.Valid {
+				_m.MinimumDisk = value.Int64
+			}
 		case template.FieldConfigFiles:
 			if value, ok := values[i].(*[]byte); !ok {
 				return fmt.Errorf("unexpected type %T for field config_files", values[i])
 			} else if value != nil && len(*value) > 0 {
 				if err := json.Unmarshal(*value, &_m.ConfigFiles); err != nil {
 					return fmt.Errorf("unmarshal field config_files: %w", err)
+				}
+			}
+		case template.FieldBackupBefore:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field backup_before", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.BackupBefore); err != nil {
+					return fmt.Errorf("unmarshal field backup_before: %w", err)
+				}
+			}
+		case template.FieldBackupAfter:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field backup_after", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.BackupAfter); err != nil {
+					return fmt.Errorf("unmarshal field backup_after: %w", err)
 				}
 			}
 		case template.FieldDeniedFiles:
@@ -408,6 +498,12 @@ func (_m *Template) String() string {
 	builder.WriteString("author=")
 	builder.WriteString(_m.Author)
 	builder.WriteString(", ")
+	builder.WriteString("tags=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Tags))
+	builder.WriteString(", ")
+	builder.WriteString("revision=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Revision))
+	builder.WriteString(", ")
 	builder.WriteString("builtin=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Builtin))
 	builder.WriteString(", ")
@@ -417,11 +513,20 @@ func (_m *Template) String() string {
 	builder.WriteString("default_image=")
 	builder.WriteString(_m.DefaultImage)
 	builder.WriteString(", ")
+	builder.WriteString("architectures=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Architectures))
+	builder.WriteString(", ")
 	builder.WriteString("startup=")
 	builder.WriteString(_m.Startup)
 	builder.WriteString(", ")
 	builder.WriteString("startup_argv=")
 	builder.WriteString(fmt.Sprintf("%v", _m.StartupArgv))
+	builder.WriteString(", ")
+	builder.WriteString("startup_commands=")
+	builder.WriteString(fmt.Sprintf("%v", _m.StartupCommands))
+	builder.WriteString(", ")
+	builder.WriteString("image_entrypoint=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ImageEntrypoint))
 	builder.WriteString(", ")
 	builder.WriteString("variables=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Variables))
@@ -474,8 +579,23 @@ func (_m *Template) String() string {
 	builder.WriteString("ports_wanted=")
 	builder.WriteString(fmt.Sprintf("%v", _m.PortsWanted))
 	builder.WriteString(", ")
+	builder.WriteString("minimum_memory=")
+	builder.WriteString(fmt.Sprintf("%v", _m.MinimumMemory))
+	builder.WriteString(", ")
+	builder.WriteString("minimum_cpu=")
+	builder.WriteString(fmt.Sprintf("%v", _m.MinimumCPU))
+	builder.WriteString(", ")
+	builder.WriteString("minimum_disk=")
+	builder.WriteString(fmt.Sprintf("%v", _m.MinimumDisk))
+	builder.WriteString(", ")
 	builder.WriteString("config_files=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ConfigFiles))
+	builder.WriteString(", ")
+	builder.WriteString("backup_before=")
+	builder.WriteString(fmt.Sprintf("%v", _m.BackupBefore))
+	builder.WriteString(", ")
+	builder.WriteString("backup_after=")
+	builder.WriteString(fmt.Sprintf("%v", _m.BackupAfter))
 	builder.WriteString(", ")
 	builder.WriteString("denied_files=")
 	builder.WriteString(fmt.Sprintf("%v", _m.DeniedFiles))

@@ -4,7 +4,6 @@ package ent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -102,6 +101,26 @@ func (_c *TemplateCreate) SetNillableAuthor(v *string) *TemplateCreate {
 	return _c
 }
 
+// SetTags sets the "tags" field.
+func (_c *TemplateCreate) SetTags(v []string) *TemplateCreate {
+	_c.mutation.SetTags(v)
+	return _c
+}
+
+// SetRevision sets the "revision" field.
+func (_c *TemplateCreate) SetRevision(v int) *TemplateCreate {
+	_c.mutation.SetRevision(v)
+	return _c
+}
+
+// SetNillableRevision sets the "revision" field if the given value is not nil.
+func (_c *TemplateCreate) SetNillableRevision(v *int) *TemplateCreate {
+	if v != nil {
+		_c.SetRevision(*v)
+	}
+	return _c
+}
+
 // SetBuiltin sets the "builtin" field.
 func (_c *TemplateCreate) SetBuiltin(v bool) *TemplateCreate {
 	_c.mutation.SetBuiltin(v)
@@ -136,6 +155,12 @@ func (_c *TemplateCreate) SetNillableDefaultImage(v *string) *TemplateCreate {
 	return _c
 }
 
+// SetArchitectures sets the "architectures" field.
+func (_c *TemplateCreate) SetArchitectures(v []string) *TemplateCreate {
+	_c.mutation.SetArchitectures(v)
+	return _c
+}
+
 // SetStartup sets the "startup" field.
 func (_c *TemplateCreate) SetStartup(v string) *TemplateCreate {
 	_c.mutation.SetStartup(v)
@@ -153,6 +178,26 @@ func (_c *TemplateCreate) SetNillableStartup(v *string) *TemplateCreate {
 // SetStartupArgv sets the "startup_argv" field.
 func (_c *TemplateCreate) SetStartupArgv(v []string) *TemplateCreate {
 	_c.mutation.SetStartupArgv(v)
+	return _c
+}
+
+// SetStartupCommands sets the "startup_commands" field.
+func (_c *TemplateCreate) SetStartupCommands(v []kind.TemplateCommand) *TemplateCreate {
+	_c.mutation.SetStartupCommands(v)
+	return _c
+}
+
+// SetImageEntrypoint sets the "image_entrypoint" field.
+func (_c *TemplateCreate) SetImageEntrypoint(v bool) *TemplateCreate {
+	_c.mutation.SetImageEntrypoint(v)
+	return _c
+}
+
+// SetNillableImageEntrypoint sets the "image_entrypoint" field if the given value is not nil.
+func (_c *TemplateCreate) SetNillableImageEntrypoint(v *bool) *TemplateCreate {
+	if v != nil {
+		_c.SetImageEntrypoint(*v)
+	}
 	return _c
 }
 
@@ -378,9 +423,63 @@ func (_c *TemplateCreate) SetNillablePortsWanted(v *int) *TemplateCreate {
 	return _c
 }
 
+// SetMinimumMemory sets the "minimum_memory" field.
+func (_c *TemplateCreate) SetMinimumMemory(v int64) *TemplateCreate {
+	_c.mutation.SetMinimumMemory(v)
+	return _c
+}
+
+// SetNillableMinimumMemory sets the "minimum_memory" field if the given value is not nil.
+func (_c *TemplateCreate) SetNillableMinimumMemory(v *int64) *TemplateCreate {
+	if v != nil {
+		_c.SetMinimumMemory(*v)
+	}
+	return _c
+}
+
+// SetMinimumCPU sets the "minimum_cpu" field.
+func (_c *TemplateCreate) SetMinimumCPU(v int) *TemplateCreate {
+	_c.mutation.SetMinimumCPU(v)
+	return _c
+}
+
+// SetNillableMinimumCPU sets the "minimum_cpu" field if the given value is not nil.
+func (_c *TemplateCreate) SetNillableMinimumCPU(v *int) *TemplateCreate {
+	if v != nil {
+		_c.SetMinimumCPU(*v)
+	}
+	return _c
+}
+
+// SetMinimumDisk sets the "minimum_disk" field.
+func (_c *TemplateCreate) SetMinimumDisk(v int64) *TemplateCreate {
+	_c.mutation.SetMinimumDisk(v)
+	return _c
+}
+
+// SetNillableMinimumDisk sets the "minimum_disk" field if the given value is not nil.
+func (_c *TemplateCreate) SetNillableMinimumDisk(v *int64) *TemplateCreate {
+	if v != nil {
+		_c.SetMinimumDisk(*v)
+	}
+	return _c
+}
+
 // SetConfigFiles sets the "config_files" field.
-func (_c *TemplateCreate) SetConfigFiles(v json.RawMessage) *TemplateCreate {
+func (_c *TemplateCreate) SetConfigFiles(v []kind.ConfigFile) *TemplateCreate {
 	_c.mutation.SetConfigFiles(v)
+	return _c
+}
+
+// SetBackupBefore sets the "backup_before" field.
+func (_c *TemplateCreate) SetBackupBefore(v []string) *TemplateCreate {
+	_c.mutation.SetBackupBefore(v)
+	return _c
+}
+
+// SetBackupAfter sets the "backup_after" field.
+func (_c *TemplateCreate) SetBackupAfter(v []string) *TemplateCreate {
+	_c.mutation.SetBackupAfter(v)
 	return _c
 }
 
@@ -484,6 +583,14 @@ func (_c *TemplateCreate) defaults() error {
 		v := template.DefaultAuthor
 		_c.mutation.SetAuthor(v)
 	}
+	if _, ok := _c.mutation.Tags(); !ok {
+		v := template.DefaultTags
+		_c.mutation.SetTags(v)
+	}
+	if _, ok := _c.mutation.Revision(); !ok {
+		v := template.DefaultRevision
+		_c.mutation.SetRevision(v)
+	}
 	if _, ok := _c.mutation.Builtin(); !ok {
 		v := template.DefaultBuiltin
 		_c.mutation.SetBuiltin(v)
@@ -496,6 +603,10 @@ func (_c *TemplateCreate) defaults() error {
 		v := template.DefaultDefaultImage
 		_c.mutation.SetDefaultImage(v)
 	}
+	if _, ok := _c.mutation.Architectures(); !ok {
+		v := template.DefaultArchitectures
+		_c.mutation.SetArchitectures(v)
+	}
 	if _, ok := _c.mutation.Startup(); !ok {
 		v := template.DefaultStartup
 		_c.mutation.SetStartup(v)
@@ -503,6 +614,14 @@ func (_c *TemplateCreate) defaults() error {
 	if _, ok := _c.mutation.StartupArgv(); !ok {
 		v := template.DefaultStartupArgv
 		_c.mutation.SetStartupArgv(v)
+	}
+	if _, ok := _c.mutation.StartupCommands(); !ok {
+		v := template.DefaultStartupCommands
+		_c.mutation.SetStartupCommands(v)
+	}
+	if _, ok := _c.mutation.ImageEntrypoint(); !ok {
+		v := template.DefaultImageEntrypoint
+		_c.mutation.SetImageEntrypoint(v)
 	}
 	if _, ok := _c.mutation.Variables(); !ok {
 		v := template.DefaultVariables
@@ -572,6 +691,26 @@ func (_c *TemplateCreate) defaults() error {
 		v := template.DefaultPortsWanted
 		_c.mutation.SetPortsWanted(v)
 	}
+	if _, ok := _c.mutation.MinimumMemory(); !ok {
+		v := template.DefaultMinimumMemory
+		_c.mutation.SetMinimumMemory(v)
+	}
+	if _, ok := _c.mutation.MinimumCPU(); !ok {
+		v := template.DefaultMinimumCPU
+		_c.mutation.SetMinimumCPU(v)
+	}
+	if _, ok := _c.mutation.MinimumDisk(); !ok {
+		v := template.DefaultMinimumDisk
+		_c.mutation.SetMinimumDisk(v)
+	}
+	if _, ok := _c.mutation.BackupBefore(); !ok {
+		v := template.DefaultBackupBefore
+		_c.mutation.SetBackupBefore(v)
+	}
+	if _, ok := _c.mutation.BackupAfter(); !ok {
+		v := template.DefaultBackupAfter
+		_c.mutation.SetBackupAfter(v)
+	}
 	if _, ok := _c.mutation.DeniedFiles(); !ok {
 		v := template.DefaultDeniedFiles
 		_c.mutation.SetDeniedFiles(v)
@@ -627,6 +766,17 @@ func (_c *TemplateCreate) check() error {
 			return &ValidationError{Name: "author", err: fmt.Errorf(`ent: validator failed for field "Template.author": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.Tags(); !ok {
+		return &ValidationError{Name: "tags", err: errors.New(`ent: missing required field "Template.tags"`)}
+	}
+	if _, ok := _c.mutation.Revision(); !ok {
+		return &ValidationError{Name: "revision", err: errors.New(`ent: missing required field "Template.revision"`)}
+	}
+	if v, ok := _c.mutation.Revision(); ok {
+		if err := template.RevisionValidator(v); err != nil {
+			return &ValidationError{Name: "revision", err: fmt.Errorf(`ent: validator failed for field "Template.revision": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.Builtin(); !ok {
 		return &ValidationError{Name: "builtin", err: errors.New(`ent: missing required field "Template.builtin"`)}
 	}
@@ -641,6 +791,9 @@ func (_c *TemplateCreate) check() error {
 			return &ValidationError{Name: "default_image", err: fmt.Errorf(`ent: validator failed for field "Template.default_image": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.Architectures(); !ok {
+		return &ValidationError{Name: "architectures", err: errors.New(`ent: missing required field "Template.architectures"`)}
+	}
 	if _, ok := _c.mutation.Startup(); !ok {
 		return &ValidationError{Name: "startup", err: errors.New(`ent: missing required field "Template.startup"`)}
 	}
@@ -651,6 +804,12 @@ func (_c *TemplateCreate) check() error {
 	}
 	if _, ok := _c.mutation.StartupArgv(); !ok {
 		return &ValidationError{Name: "startup_argv", err: errors.New(`ent: missing required field "Template.startup_argv"`)}
+	}
+	if _, ok := _c.mutation.StartupCommands(); !ok {
+		return &ValidationError{Name: "startup_commands", err: errors.New(`ent: missing required field "Template.startup_commands"`)}
+	}
+	if _, ok := _c.mutation.ImageEntrypoint(); !ok {
+		return &ValidationError{Name: "image_entrypoint", err: errors.New(`ent: missing required field "Template.image_entrypoint"`)}
 	}
 	if _, ok := _c.mutation.Variables(); !ok {
 		return &ValidationError{Name: "variables", err: errors.New(`ent: missing required field "Template.variables"`)}
@@ -773,6 +932,36 @@ func (_c *TemplateCreate) check() error {
 			return &ValidationError{Name: "ports_wanted", err: fmt.Errorf(`ent: validator failed for field "Template.ports_wanted": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.MinimumMemory(); !ok {
+		return &ValidationError{Name: "minimum_memory", err: errors.New(`ent: missing required field "Template.minimum_memory"`)}
+	}
+	if v, ok := _c.mutation.MinimumMemory(); ok {
+		if err := template.MinimumMemoryValidator(v); err != nil {
+			return &ValidationError{Name: "minimum_memory", err: fmt.Errorf(`ent: validator failed for field "Template.minimum_memory": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.MinimumCPU(); !ok {
+		return &ValidationError{Name: "minimum_cpu", err: errors.New(`ent: missing required field "Template.minimum_cpu"`)}
+	}
+	if v, ok := _c.mutation.MinimumCPU(); ok {
+		if err := template.MinimumCPUValidator(v); err != nil {
+			return &ValidationError{Name: "minimum_cpu", err: fmt.Errorf(`ent: validator failed for field "Template.minimum_cpu": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.MinimumDisk(); !ok {
+		return &ValidationError{Name: "minimum_disk", err: errors.New(`ent: missing required field "Template.minimum_disk"`)}
+	}
+	if v, ok := _c.mutation.MinimumDisk(); ok {
+		if err := template.MinimumDiskValidator(v); err != nil {
+			return &ValidationError{Name: "minimum_disk", err: fmt.Errorf(`ent: validator failed for field "Template.minimum_disk": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.BackupBefore(); !ok {
+		return &ValidationError{Name: "backup_before", err: errors.New(`ent: missing required field "Template.backup_before"`)}
+	}
+	if _, ok := _c.mutation.BackupAfter(); !ok {
+		return &ValidationError{Name: "backup_after", err: errors.New(`ent: missing required field "Template.backup_after"`)}
+	}
 	if _, ok := _c.mutation.DeniedFiles(); !ok {
 		return &ValidationError{Name: "denied_files", err: errors.New(`ent: missing required field "Template.denied_files"`)}
 	}
@@ -844,6 +1033,14 @@ func (_c *TemplateCreate) createSpec() (*Template, *sqlgraph.CreateSpec) {
 		_spec.SetField(template.FieldAuthor, field.TypeString, value)
 		_node.Author = value
 	}
+	if value, ok := _c.mutation.Tags(); ok {
+		_spec.SetField(template.FieldTags, field.TypeJSON, value)
+		_node.Tags = value
+	}
+	if value, ok := _c.mutation.Revision(); ok {
+		_spec.SetField(template.FieldRevision, field.TypeInt, value)
+		_node.Revision = value
+	}
 	if value, ok := _c.mutation.Builtin(); ok {
 		_spec.SetField(template.FieldBuiltin, field.TypeBool, value)
 		_node.Builtin = value
@@ -856,6 +1053,10 @@ func (_c *TemplateCreate) createSpec() (*Template, *sqlgraph.CreateSpec) {
 		_spec.SetField(template.FieldDefaultImage, field.TypeString, value)
 		_node.DefaultImage = value
 	}
+	if value, ok := _c.mutation.Architectures(); ok {
+		_spec.SetField(template.FieldArchitectures, field.TypeJSON, value)
+		_node.Architectures = value
+	}
 	if value, ok := _c.mutation.Startup(); ok {
 		_spec.SetField(template.FieldStartup, field.TypeString, value)
 		_node.Startup = value
@@ -863,6 +1064,14 @@ func (_c *TemplateCreate) createSpec() (*Template, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.StartupArgv(); ok {
 		_spec.SetField(template.FieldStartupArgv, field.TypeJSON, value)
 		_node.StartupArgv = value
+	}
+	if value, ok := _c.mutation.StartupCommands(); ok {
+		_spec.SetField(template.FieldStartupCommands, field.TypeJSON, value)
+		_node.StartupCommands = value
+	}
+	if value, ok := _c.mutation.ImageEntrypoint(); ok {
+		_spec.SetField(template.FieldImageEntrypoint, field.TypeBool, value)
+		_node.ImageEntrypoint = value
 	}
 	if value, ok := _c.mutation.Variables(); ok {
 		_spec.SetField(template.FieldVariables, field.TypeJSON, value)
@@ -932,9 +1141,29 @@ func (_c *TemplateCreate) createSpec() (*Template, *sqlgraph.CreateSpec) {
 		_spec.SetField(template.FieldPortsWanted, field.TypeInt, value)
 		_node.PortsWanted = value
 	}
+	if value, ok := _c.mutation.MinimumMemory(); ok {
+		_spec.SetField(template.FieldMinimumMemory, field.TypeInt64, value)
+		_node.MinimumMemory = value
+	}
+	if value, ok := _c.mutation.MinimumCPU(); ok {
+		_spec.SetField(template.FieldMinimumCPU, field.TypeInt, value)
+		_node.MinimumCPU = value
+	}
+	if value, ok := _c.mutation.MinimumDisk(); ok {
+		_spec.SetField(template.FieldMinimumDisk, field.TypeInt64, value)
+		_node.MinimumDisk = value
+	}
 	if value, ok := _c.mutation.ConfigFiles(); ok {
 		_spec.SetField(template.FieldConfigFiles, field.TypeJSON, value)
 		_node.ConfigFiles = value
+	}
+	if value, ok := _c.mutation.BackupBefore(); ok {
+		_spec.SetField(template.FieldBackupBefore, field.TypeJSON, value)
+		_node.BackupBefore = value
+	}
+	if value, ok := _c.mutation.BackupAfter(); ok {
+		_spec.SetField(template.FieldBackupAfter, field.TypeJSON, value)
+		_node.BackupAfter = value
 	}
 	if value, ok := _c.mutation.DeniedFiles(); ok {
 		_spec.SetField(template.FieldDeniedFiles, field.TypeJSON, value)
@@ -1078,6 +1307,36 @@ func (u *TemplateUpsert) UpdateAuthor() *TemplateUpsert {
 	return u
 }
 
+// SetTags sets the "tags" field.
+func (u *TemplateUpsert) SetTags(v []string) *TemplateUpsert {
+	u.Set(template.FieldTags, v)
+	return u
+}
+
+// UpdateTags sets the "tags" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateTags() *TemplateUpsert {
+	u.SetExcluded(template.FieldTags)
+	return u
+}
+
+// SetRevision sets the "revision" field.
+func (u *TemplateUpsert) SetRevision(v int) *TemplateUpsert {
+	u.Set(template.FieldRevision, v)
+	return u
+}
+
+// UpdateRevision sets the "revision" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateRevision() *TemplateUpsert {
+	u.SetExcluded(template.FieldRevision)
+	return u
+}
+
+// AddRevision adds v to the "revision" field.
+func (u *TemplateUpsert) AddRevision(v int) *TemplateUpsert {
+	u.Add(template.FieldRevision, v)
+	return u
+}
+
 // SetBuiltin sets the "builtin" field.
 func (u *TemplateUpsert) SetBuiltin(v bool) *TemplateUpsert {
 	u.Set(template.FieldBuiltin, v)
@@ -1114,6 +1373,18 @@ func (u *TemplateUpsert) UpdateDefaultImage() *TemplateUpsert {
 	return u
 }
 
+// SetArchitectures sets the "architectures" field.
+func (u *TemplateUpsert) SetArchitectures(v []string) *TemplateUpsert {
+	u.Set(template.FieldArchitectures, v)
+	return u
+}
+
+// UpdateArchitectures sets the "architectures" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateArchitectures() *TemplateUpsert {
+	u.SetExcluded(template.FieldArchitectures)
+	return u
+}
+
 // SetStartup sets the "startup" field.
 func (u *TemplateUpsert) SetStartup(v string) *TemplateUpsert {
 	u.Set(template.FieldStartup, v)
@@ -1135,6 +1406,30 @@ func (u *TemplateUpsert) SetStartupArgv(v []string) *TemplateUpsert {
 // UpdateStartupArgv sets the "startup_argv" field to the value that was provided on create.
 func (u *TemplateUpsert) UpdateStartupArgv() *TemplateUpsert {
 	u.SetExcluded(template.FieldStartupArgv)
+	return u
+}
+
+// SetStartupCommands sets the "startup_commands" field.
+func (u *TemplateUpsert) SetStartupCommands(v []kind.TemplateCommand) *TemplateUpsert {
+	u.Set(template.FieldStartupCommands, v)
+	return u
+}
+
+// UpdateStartupCommands sets the "startup_commands" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateStartupCommands() *TemplateUpsert {
+	u.SetExcluded(template.FieldStartupCommands)
+	return u
+}
+
+// SetImageEntrypoint sets the "image_entrypoint" field.
+func (u *TemplateUpsert) SetImageEntrypoint(v bool) *TemplateUpsert {
+	u.Set(template.FieldImageEntrypoint, v)
+	return u
+}
+
+// UpdateImageEntrypoint sets the "image_entrypoint" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateImageEntrypoint() *TemplateUpsert {
+	u.SetExcluded(template.FieldImageEntrypoint)
 	return u
 }
 
@@ -1390,8 +1685,62 @@ func (u *TemplateUpsert) AddPortsWanted(v int) *TemplateUpsert {
 	return u
 }
 
+// SetMinimumMemory sets the "minimum_memory" field.
+func (u *TemplateUpsert) SetMinimumMemory(v int64) *TemplateUpsert {
+	u.Set(template.FieldMinimumMemory, v)
+	return u
+}
+
+// UpdateMinimumMemory sets the "minimum_memory" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateMinimumMemory() *TemplateUpsert {
+	u.SetExcluded(template.FieldMinimumMemory)
+	return u
+}
+
+// AddMinimumMemory adds v to the "minimum_memory" field.
+func (u *TemplateUpsert) AddMinimumMemory(v int64) *TemplateUpsert {
+	u.Add(template.FieldMinimumMemory, v)
+	return u
+}
+
+// SetMinimumCPU sets the "minimum_cpu" field.
+func (u *TemplateUpsert) SetMinimumCPU(v int) *TemplateUpsert {
+	u.Set(template.FieldMinimumCPU, v)
+	return u
+}
+
+// UpdateMinimumCPU sets the "minimum_cpu" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateMinimumCPU() *TemplateUpsert {
+	u.SetExcluded(template.FieldMinimumCPU)
+	return u
+}
+
+// AddMinimumCPU adds v to the "minimum_cpu" field.
+func (u *TemplateUpsert) AddMinimumCPU(v int) *TemplateUpsert {
+	u.Add(template.FieldMinimumCPU, v)
+	return u
+}
+
+// SetMinimumDisk sets the "minimum_disk" field.
+func (u *TemplateUpsert) SetMinimumDisk(v int64) *TemplateUpsert {
+	u.Set(template.FieldMinimumDisk, v)
+	return u
+}
+
+// UpdateMinimumDisk sets the "minimum_disk" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateMinimumDisk() *TemplateUpsert {
+	u.SetExcluded(template.FieldMinimumDisk)
+	return u
+}
+
+// AddMinimumDisk adds v to the "minimum_disk" field.
+func (u *TemplateUpsert) AddMinimumDisk(v int64) *TemplateUpsert {
+	u.Add(template.FieldMinimumDisk, v)
+	return u
+}
+
 // SetConfigFiles sets the "config_files" field.
-func (u *TemplateUpsert) SetConfigFiles(v json.RawMessage) *TemplateUpsert {
+func (u *TemplateUpsert) SetConfigFiles(v []kind.ConfigFile) *TemplateUpsert {
 	u.Set(template.FieldConfigFiles, v)
 	return u
 }
@@ -1405,6 +1754,30 @@ func (u *TemplateUpsert) UpdateConfigFiles() *TemplateUpsert {
 // ClearConfigFiles clears the value of the "config_files" field.
 func (u *TemplateUpsert) ClearConfigFiles() *TemplateUpsert {
 	u.SetNull(template.FieldConfigFiles)
+	return u
+}
+
+// SetBackupBefore sets the "backup_before" field.
+func (u *TemplateUpsert) SetBackupBefore(v []string) *TemplateUpsert {
+	u.Set(template.FieldBackupBefore, v)
+	return u
+}
+
+// UpdateBackupBefore sets the "backup_before" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateBackupBefore() *TemplateUpsert {
+	u.SetExcluded(template.FieldBackupBefore)
+	return u
+}
+
+// SetBackupAfter sets the "backup_after" field.
+func (u *TemplateUpsert) SetBackupAfter(v []string) *TemplateUpsert {
+	u.Set(template.FieldBackupAfter, v)
+	return u
+}
+
+// UpdateBackupAfter sets the "backup_after" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateBackupAfter() *TemplateUpsert {
+	u.SetExcluded(template.FieldBackupAfter)
 	return u
 }
 
@@ -1560,6 +1933,41 @@ func (u *TemplateUpsertOne) UpdateAuthor() *TemplateUpsertOne {
 	})
 }
 
+// SetTags sets the "tags" field.
+func (u *TemplateUpsertOne) SetTags(v []string) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetTags(v)
+	})
+}
+
+// UpdateTags sets the "tags" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateTags() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateTags()
+	})
+}
+
+// SetRevision sets the "revision" field.
+func (u *TemplateUpsertOne) SetRevision(v int) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetRevision(v)
+	})
+}
+
+// AddRevision adds v to the "revision" field.
+func (u *TemplateUpsertOne) AddRevision(v int) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.AddRevision(v)
+	})
+}
+
+// UpdateRevision sets the "revision" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateRevision() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateRevision()
+	})
+}
+
 // SetBuiltin sets the "builtin" field.
 func (u *TemplateUpsertOne) SetBuiltin(v bool) *TemplateUpsertOne {
 	return u.Update(func(s *TemplateUpsert) {
@@ -1602,6 +2010,20 @@ func (u *TemplateUpsertOne) UpdateDefaultImage() *TemplateUpsertOne {
 	})
 }
 
+// SetArchitectures sets the "architectures" field.
+func (u *TemplateUpsertOne) SetArchitectures(v []string) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetArchitectures(v)
+	})
+}
+
+// UpdateArchitectures sets the "architectures" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateArchitectures() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateArchitectures()
+	})
+}
+
 // SetStartup sets the "startup" field.
 func (u *TemplateUpsertOne) SetStartup(v string) *TemplateUpsertOne {
 	return u.Update(func(s *TemplateUpsert) {
@@ -1627,6 +2049,34 @@ func (u *TemplateUpsertOne) SetStartupArgv(v []string) *TemplateUpsertOne {
 func (u *TemplateUpsertOne) UpdateStartupArgv() *TemplateUpsertOne {
 	return u.Update(func(s *TemplateUpsert) {
 		s.UpdateStartupArgv()
+	})
+}
+
+// SetStartupCommands sets the "startup_commands" field.
+func (u *TemplateUpsertOne) SetStartupCommands(v []kind.TemplateCommand) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetStartupCommands(v)
+	})
+}
+
+// UpdateStartupCommands sets the "startup_commands" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateStartupCommands() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateStartupCommands()
+	})
+}
+
+// SetImageEntrypoint sets the "image_entrypoint" field.
+func (u *TemplateUpsertOne) SetImageEntrypoint(v bool) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetImageEntrypoint(v)
+	})
+}
+
+// UpdateImageEntrypoint sets the "image_entrypoint" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateImageEntrypoint() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateImageEntrypoint()
 	})
 }
 
@@ -1924,8 +2374,71 @@ func (u *TemplateUpsertOne) UpdatePortsWanted() *TemplateUpsertOne {
 	})
 }
 
+// SetMinimumMemory sets the "minimum_memory" field.
+func (u *TemplateUpsertOne) SetMinimumMemory(v int64) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetMinimumMemory(v)
+	})
+}
+
+// AddMinimumMemory adds v to the "minimum_memory" field.
+func (u *TemplateUpsertOne) AddMinimumMemory(v int64) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.AddMinimumMemory(v)
+	})
+}
+
+// UpdateMinimumMemory sets the "minimum_memory" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateMinimumMemory() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateMinimumMemory()
+	})
+}
+
+// SetMinimumCPU sets the "minimum_cpu" field.
+func (u *TemplateUpsertOne) SetMinimumCPU(v int) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetMinimumCPU(v)
+	})
+}
+
+// AddMinimumCPU adds v to the "minimum_cpu" field.
+func (u *TemplateUpsertOne) AddMinimumCPU(v int) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.AddMinimumCPU(v)
+	})
+}
+
+// UpdateMinimumCPU sets the "minimum_cpu" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateMinimumCPU() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateMinimumCPU()
+	})
+}
+
+// SetMinimumDisk sets the "minimum_disk" field.
+func (u *TemplateUpsertOne) SetMinimumDisk(v int64) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetMinimumDisk(v)
+	})
+}
+
+// AddMinimumDisk adds v to the "minimum_disk" field.
+func (u *TemplateUpsertOne) AddMinimumDisk(v int64) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.AddMinimumDisk(v)
+	})
+}
+
+// UpdateMinimumDisk sets the "minimum_disk" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateMinimumDisk() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateMinimumDisk()
+	})
+}
+
 // SetConfigFiles sets the "config_files" field.
-func (u *TemplateUpsertOne) SetConfigFiles(v json.RawMessage) *TemplateUpsertOne {
+func (u *TemplateUpsertOne) SetConfigFiles(v []kind.ConfigFile) *TemplateUpsertOne {
 	return u.Update(func(s *TemplateUpsert) {
 		s.SetConfigFiles(v)
 	})
@@ -1942,6 +2455,34 @@ func (u *TemplateUpsertOne) UpdateConfigFiles() *TemplateUpsertOne {
 func (u *TemplateUpsertOne) ClearConfigFiles() *TemplateUpsertOne {
 	return u.Update(func(s *TemplateUpsert) {
 		s.ClearConfigFiles()
+	})
+}
+
+// SetBackupBefore sets the "backup_before" field.
+func (u *TemplateUpsertOne) SetBackupBefore(v []string) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetBackupBefore(v)
+	})
+}
+
+// UpdateBackupBefore sets the "backup_before" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateBackupBefore() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateBackupBefore()
+	})
+}
+
+// SetBackupAfter sets the "backup_after" field.
+func (u *TemplateUpsertOne) SetBackupAfter(v []string) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetBackupAfter(v)
+	})
+}
+
+// UpdateBackupAfter sets the "backup_after" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateBackupAfter() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateBackupAfter()
 	})
 }
 
@@ -2268,6 +2809,41 @@ func (u *TemplateUpsertBulk) UpdateAuthor() *TemplateUpsertBulk {
 	})
 }
 
+// SetTags sets the "tags" field.
+func (u *TemplateUpsertBulk) SetTags(v []string) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetTags(v)
+	})
+}
+
+// UpdateTags sets the "tags" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateTags() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateTags()
+	})
+}
+
+// SetRevision sets the "revision" field.
+func (u *TemplateUpsertBulk) SetRevision(v int) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetRevision(v)
+	})
+}
+
+// AddRevision adds v to the "revision" field.
+func (u *TemplateUpsertBulk) AddRevision(v int) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.AddRevision(v)
+	})
+}
+
+// UpdateRevision sets the "revision" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateRevision() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateRevision()
+	})
+}
+
 // SetBuiltin sets the "builtin" field.
 func (u *TemplateUpsertBulk) SetBuiltin(v bool) *TemplateUpsertBulk {
 	return u.Update(func(s *TemplateUpsert) {
@@ -2310,6 +2886,20 @@ func (u *TemplateUpsertBulk) UpdateDefaultImage() *TemplateUpsertBulk {
 	})
 }
 
+// SetArchitectures sets the "architectures" field.
+func (u *TemplateUpsertBulk) SetArchitectures(v []string) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetArchitectures(v)
+	})
+}
+
+// UpdateArchitectures sets the "architectures" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateArchitectures() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateArchitectures()
+	})
+}
+
 // SetStartup sets the "startup" field.
 func (u *TemplateUpsertBulk) SetStartup(v string) *TemplateUpsertBulk {
 	return u.Update(func(s *TemplateUpsert) {
@@ -2335,6 +2925,34 @@ func (u *TemplateUpsertBulk) SetStartupArgv(v []string) *TemplateUpsertBulk {
 func (u *TemplateUpsertBulk) UpdateStartupArgv() *TemplateUpsertBulk {
 	return u.Update(func(s *TemplateUpsert) {
 		s.UpdateStartupArgv()
+	})
+}
+
+// SetStartupCommands sets the "startup_commands" field.
+func (u *TemplateUpsertBulk) SetStartupCommands(v []kind.TemplateCommand) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetStartupCommands(v)
+	})
+}
+
+// UpdateStartupCommands sets the "startup_commands" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateStartupCommands() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateStartupCommands()
+	})
+}
+
+// SetImageEntrypoint sets the "image_entrypoint" field.
+func (u *TemplateUpsertBulk) SetImageEntrypoint(v bool) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetImageEntrypoint(v)
+	})
+}
+
+// UpdateImageEntrypoint sets the "image_entrypoint" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateImageEntrypoint() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateImageEntrypoint()
 	})
 }
 
@@ -2632,8 +3250,71 @@ func (u *TemplateUpsertBulk) UpdatePortsWanted() *TemplateUpsertBulk {
 	})
 }
 
+// SetMinimumMemory sets the "minimum_memory" field.
+func (u *TemplateUpsertBulk) SetMinimumMemory(v int64) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetMinimumMemory(v)
+	})
+}
+
+// AddMinimumMemory adds v to the "minimum_memory" field.
+func (u *TemplateUpsertBulk) AddMinimumMemory(v int64) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.AddMinimumMemory(v)
+	})
+}
+
+// UpdateMinimumMemory sets the "minimum_memory" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateMinimumMemory() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateMinimumMemory()
+	})
+}
+
+// SetMinimumCPU sets the "minimum_cpu" field.
+func (u *TemplateUpsertBulk) SetMinimumCPU(v int) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetMinimumCPU(v)
+	})
+}
+
+// AddMinimumCPU adds v to the "minimum_cpu" field.
+func (u *TemplateUpsertBulk) AddMinimumCPU(v int) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.AddMinimumCPU(v)
+	})
+}
+
+// UpdateMinimumCPU sets the "minimum_cpu" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateMinimumCPU() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateMinimumCPU()
+	})
+}
+
+// SetMinimumDisk sets the "minimum_disk" field.
+func (u *TemplateUpsertBulk) SetMinimumDisk(v int64) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetMinimumDisk(v)
+	})
+}
+
+// AddMinimumDisk adds v to the "minimum_disk" field.
+func (u *TemplateUpsertBulk) AddMinimumDisk(v int64) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.AddMinimumDisk(v)
+	})
+}
+
+// UpdateMinimumDisk sets the "minimum_disk" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateMinimumDisk() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateMinimumDisk()
+	})
+}
+
 // SetConfigFiles sets the "config_files" field.
-func (u *TemplateUpsertBulk) SetConfigFiles(v json.RawMessage) *TemplateUpsertBulk {
+func (u *TemplateUpsertBulk) SetConfigFiles(v []kind.ConfigFile) *TemplateUpsertBulk {
 	return u.Update(func(s *TemplateUpsert) {
 		s.SetConfigFiles(v)
 	})
@@ -2650,6 +3331,34 @@ func (u *TemplateUpsertBulk) UpdateConfigFiles() *TemplateUpsertBulk {
 func (u *TemplateUpsertBulk) ClearConfigFiles() *TemplateUpsertBulk {
 	return u.Update(func(s *TemplateUpsert) {
 		s.ClearConfigFiles()
+	})
+}
+
+// SetBackupBefore sets the "backup_before" field.
+func (u *TemplateUpsertBulk) SetBackupBefore(v []string) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetBackupBefore(v)
+	})
+}
+
+// UpdateBackupBefore sets the "backup_before" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateBackupBefore() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateBackupBefore()
+	})
+}
+
+// SetBackupAfter sets the "backup_after" field.
+func (u *TemplateUpsertBulk) SetBackupAfter(v []string) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetBackupAfter(v)
+	})
+}
+
+// UpdateBackupAfter sets the "backup_after" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateBackupAfter() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateBackupAfter()
 	})
 }
 

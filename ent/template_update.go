@@ -4,7 +4,6 @@ package ent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -101,6 +100,39 @@ func (_u *TemplateUpdate) SetNillableAuthor(v *string) *TemplateUpdate {
 	return _u
 }
 
+// SetTags sets the "tags" field.
+func (_u *TemplateUpdate) SetTags(v []string) *TemplateUpdate {
+	_u.mutation.SetTags(v)
+	return _u
+}
+
+// AppendTags appends value to the "tags" field.
+func (_u *TemplateUpdate) AppendTags(v []string) *TemplateUpdate {
+	_u.mutation.AppendTags(v)
+	return _u
+}
+
+// SetRevision sets the "revision" field.
+func (_u *TemplateUpdate) SetRevision(v int) *TemplateUpdate {
+	_u.mutation.ResetRevision()
+	_u.mutation.SetRevision(v)
+	return _u
+}
+
+// SetNillableRevision sets the "revision" field if the given value is not nil.
+func (_u *TemplateUpdate) SetNillableRevision(v *int) *TemplateUpdate {
+	if v != nil {
+		_u.SetRevision(*v)
+	}
+	return _u
+}
+
+// AddRevision adds value to the "revision" field.
+func (_u *TemplateUpdate) AddRevision(v int) *TemplateUpdate {
+	_u.mutation.AddRevision(v)
+	return _u
+}
+
 // SetBuiltin sets the "builtin" field.
 func (_u *TemplateUpdate) SetBuiltin(v bool) *TemplateUpdate {
 	_u.mutation.SetBuiltin(v)
@@ -141,6 +173,18 @@ func (_u *TemplateUpdate) SetNillableDefaultImage(v *string) *TemplateUpdate {
 	return _u
 }
 
+// SetArchitectures sets the "architectures" field.
+func (_u *TemplateUpdate) SetArchitectures(v []string) *TemplateUpdate {
+	_u.mutation.SetArchitectures(v)
+	return _u
+}
+
+// AppendArchitectures appends value to the "architectures" field.
+func (_u *TemplateUpdate) AppendArchitectures(v []string) *TemplateUpdate {
+	_u.mutation.AppendArchitectures(v)
+	return _u
+}
+
 // SetStartup sets the "startup" field.
 func (_u *TemplateUpdate) SetStartup(v string) *TemplateUpdate {
 	_u.mutation.SetStartup(v)
@@ -164,6 +208,32 @@ func (_u *TemplateUpdate) SetStartupArgv(v []string) *TemplateUpdate {
 // AppendStartupArgv appends value to the "startup_argv" field.
 func (_u *TemplateUpdate) AppendStartupArgv(v []string) *TemplateUpdate {
 	_u.mutation.AppendStartupArgv(v)
+	return _u
+}
+
+// SetStartupCommands sets the "startup_commands" field.
+func (_u *TemplateUpdate) SetStartupCommands(v []kind.TemplateCommand) *TemplateUpdate {
+	_u.mutation.SetStartupCommands(v)
+	return _u
+}
+
+// AppendStartupCommands appends value to the "startup_commands" field.
+func (_u *TemplateUpdate) AppendStartupCommands(v []kind.TemplateCommand) *TemplateUpdate {
+	_u.mutation.AppendStartupCommands(v)
+	return _u
+}
+
+// SetImageEntrypoint sets the "image_entrypoint" field.
+func (_u *TemplateUpdate) SetImageEntrypoint(v bool) *TemplateUpdate {
+	_u.mutation.SetImageEntrypoint(v)
+	return _u
+}
+
+// SetNillableImageEntrypoint sets the "image_entrypoint" field if the given value is not nil.
+func (_u *TemplateUpdate) SetNillableImageEntrypoint(v *bool) *TemplateUpdate {
+	if v != nil {
+		_u.SetImageEntrypoint(*v)
+	}
 	return _u
 }
 
@@ -457,14 +527,77 @@ func (_u *TemplateUpdate) AddPortsWanted(v int) *TemplateUpdate {
 	return _u
 }
 
+// SetMinimumMemory sets the "minimum_memory" field.
+func (_u *TemplateUpdate) SetMinimumMemory(v int64) *TemplateUpdate {
+	_u.mutation.ResetMinimumMemory()
+	_u.mutation.SetMinimumMemory(v)
+	return _u
+}
+
+// SetNillableMinimumMemory sets the "minimum_memory" field if the given value is not nil.
+func (_u *TemplateUpdate) SetNillableMinimumMemory(v *int64) *TemplateUpdate {
+	if v != nil {
+		_u.SetMinimumMemory(*v)
+	}
+	return _u
+}
+
+// AddMinimumMemory adds value to the "minimum_memory" field.
+func (_u *TemplateUpdate) AddMinimumMemory(v int64) *TemplateUpdate {
+	_u.mutation.AddMinimumMemory(v)
+	return _u
+}
+
+// SetMinimumCPU sets the "minimum_cpu" field.
+func (_u *TemplateUpdate) SetMinimumCPU(v int) *TemplateUpdate {
+	_u.mutation.ResetMinimumCPU()
+	_u.mutation.SetMinimumCPU(v)
+	return _u
+}
+
+// SetNillableMinimumCPU sets the "minimum_cpu" field if the given value is not nil.
+func (_u *TemplateUpdate) SetNillableMinimumCPU(v *int) *TemplateUpdate {
+	if v != nil {
+		_u.SetMinimumCPU(*v)
+	}
+	return _u
+}
+
+// AddMinimumCPU adds value to the "minimum_cpu" field.
+func (_u *TemplateUpdate) AddMinimumCPU(v int) *TemplateUpdate {
+	_u.mutation.AddMinimumCPU(v)
+	return _u
+}
+
+// SetMinimumDisk sets the "minimum_disk" field.
+func (_u *TemplateUpdate) SetMinimumDisk(v int64) *TemplateUpdate {
+	_u.mutation.ResetMinimumDisk()
+	_u.mutation.SetMinimumDisk(v)
+	return _u
+}
+
+// SetNillableMinimumDisk sets the "minimum_disk" field if the given value is not nil.
+func (_u *TemplateUpdate) SetNillableMinimumDisk(v *int64) *TemplateUpdate {
+	if v != nil {
+		_u.SetMinimumDisk(*v)
+	}
+	return _u
+}
+
+// AddMinimumDisk adds value to the "minimum_disk" field.
+func (_u *TemplateUpdate) AddMinimumDisk(v int64) *TemplateUpdate {
+	_u.mutation.AddMinimumDisk(v)
+	return _u
+}
+
 // SetConfigFiles sets the "config_files" field.
-func (_u *TemplateUpdate) SetConfigFiles(v json.RawMessage) *TemplateUpdate {
+func (_u *TemplateUpdate) SetConfigFiles(v []kind.ConfigFile) *TemplateUpdate {
 	_u.mutation.SetConfigFiles(v)
 	return _u
 }
 
 // AppendConfigFiles appends value to the "config_files" field.
-func (_u *TemplateUpdate) AppendConfigFiles(v json.RawMessage) *TemplateUpdate {
+func (_u *TemplateUpdate) AppendConfigFiles(v []kind.ConfigFile) *TemplateUpdate {
 	_u.mutation.AppendConfigFiles(v)
 	return _u
 }
@@ -472,6 +605,30 @@ func (_u *TemplateUpdate) AppendConfigFiles(v json.RawMessage) *TemplateUpdate {
 // ClearConfigFiles clears the value of the "config_files" field.
 func (_u *TemplateUpdate) ClearConfigFiles() *TemplateUpdate {
 	_u.mutation.ClearConfigFiles()
+	return _u
+}
+
+// SetBackupBefore sets the "backup_before" field.
+func (_u *TemplateUpdate) SetBackupBefore(v []string) *TemplateUpdate {
+	_u.mutation.SetBackupBefore(v)
+	return _u
+}
+
+// AppendBackupBefore appends value to the "backup_before" field.
+func (_u *TemplateUpdate) AppendBackupBefore(v []string) *TemplateUpdate {
+	_u.mutation.AppendBackupBefore(v)
+	return _u
+}
+
+// SetBackupAfter sets the "backup_after" field.
+func (_u *TemplateUpdate) SetBackupAfter(v []string) *TemplateUpdate {
+	_u.mutation.SetBackupAfter(v)
+	return _u
+}
+
+// AppendBackupAfter appends value to the "backup_after" field.
+func (_u *TemplateUpdate) AppendBackupAfter(v []string) *TemplateUpdate {
+	_u.mutation.AppendBackupAfter(v)
 	return _u
 }
 
@@ -604,6 +761,11 @@ func (_u *TemplateUpdate) check() error {
 			return &ValidationError{Name: "author", err: fmt.Errorf(`ent: validator failed for field "Template.author": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.Revision(); ok {
+		if err := template.RevisionValidator(v); err != nil {
+			return &ValidationError{Name: "revision", err: fmt.Errorf(`ent: validator failed for field "Template.revision": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.DefaultImage(); ok {
 		if err := template.DefaultImageValidator(v); err != nil {
 			return &ValidationError{Name: "default_image", err: fmt.Errorf(`ent: validator failed for field "Template.default_image": %w`, err)}
@@ -684,6 +846,21 @@ func (_u *TemplateUpdate) check() error {
 			return &ValidationError{Name: "ports_wanted", err: fmt.Errorf(`ent: validator failed for field "Template.ports_wanted": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.MinimumMemory(); ok {
+		if err := template.MinimumMemoryValidator(v); err != nil {
+			return &ValidationError{Name: "minimum_memory", err: fmt.Errorf(`ent: validator failed for field "Template.minimum_memory": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.MinimumCPU(); ok {
+		if err := template.MinimumCPUValidator(v); err != nil {
+			return &ValidationError{Name: "minimum_cpu", err: fmt.Errorf(`ent: validator failed for field "Template.minimum_cpu": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.MinimumDisk(); ok {
+		if err := template.MinimumDiskValidator(v); err != nil {
+			return &ValidationError{Name: "minimum_disk", err: fmt.Errorf(`ent: validator failed for field "Template.minimum_disk": %w`, err)}
+		}
+	}
 	return nil
 }
 
@@ -723,6 +900,20 @@ func (_u *TemplateUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Author(); ok {
 		_spec.SetField(template.FieldAuthor, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Tags(); ok {
+		_spec.SetField(template.FieldTags, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedTags(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldTags, value)
+		})
+	}
+	if value, ok := _u.mutation.Revision(); ok {
+		_spec.SetField(template.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedRevision(); ok {
+		_spec.AddField(template.FieldRevision, field.TypeInt, value)
+	}
 	if value, ok := _u.mutation.Builtin(); ok {
 		_spec.SetField(template.FieldBuiltin, field.TypeBool, value)
 	}
@@ -737,6 +928,14 @@ func (_u *TemplateUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.DefaultImage(); ok {
 		_spec.SetField(template.FieldDefaultImage, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Architectures(); ok {
+		_spec.SetField(template.FieldArchitectures, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedArchitectures(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldArchitectures, value)
+		})
+	}
 	if value, ok := _u.mutation.Startup(); ok {
 		_spec.SetField(template.FieldStartup, field.TypeString, value)
 	}
@@ -747,6 +946,17 @@ func (_u *TemplateUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		_spec.AddModifier(func(u *sql.UpdateBuilder) {
 			sqljson.Append(u, template.FieldStartupArgv, value)
 		})
+	}
+	if value, ok := _u.mutation.StartupCommands(); ok {
+		_spec.SetField(template.FieldStartupCommands, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedStartupCommands(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldStartupCommands, value)
+		})
+	}
+	if value, ok := _u.mutation.ImageEntrypoint(); ok {
+		_spec.SetField(template.FieldImageEntrypoint, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Variables(); ok {
 		_spec.SetField(template.FieldVariables, field.TypeJSON, value)
@@ -833,6 +1043,24 @@ func (_u *TemplateUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedPortsWanted(); ok {
 		_spec.AddField(template.FieldPortsWanted, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.MinimumMemory(); ok {
+		_spec.SetField(template.FieldMinimumMemory, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMinimumMemory(); ok {
+		_spec.AddField(template.FieldMinimumMemory, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.MinimumCPU(); ok {
+		_spec.SetField(template.FieldMinimumCPU, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedMinimumCPU(); ok {
+		_spec.AddField(template.FieldMinimumCPU, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.MinimumDisk(); ok {
+		_spec.SetField(template.FieldMinimumDisk, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMinimumDisk(); ok {
+		_spec.AddField(template.FieldMinimumDisk, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.ConfigFiles(); ok {
 		_spec.SetField(template.FieldConfigFiles, field.TypeJSON, value)
 	}
@@ -843,6 +1071,22 @@ func (_u *TemplateUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.ConfigFilesCleared() {
 		_spec.ClearField(template.FieldConfigFiles, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.BackupBefore(); ok {
+		_spec.SetField(template.FieldBackupBefore, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedBackupBefore(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldBackupBefore, value)
+		})
+	}
+	if value, ok := _u.mutation.BackupAfter(); ok {
+		_spec.SetField(template.FieldBackupAfter, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedBackupAfter(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldBackupAfter, value)
+		})
 	}
 	if value, ok := _u.mutation.DeniedFiles(); ok {
 		_spec.SetField(template.FieldDeniedFiles, field.TypeJSON, value)
@@ -995,6 +1239,39 @@ func (_u *TemplateUpdateOne) SetNillableAuthor(v *string) *TemplateUpdateOne {
 	return _u
 }
 
+// SetTags sets the "tags" field.
+func (_u *TemplateUpdateOne) SetTags(v []string) *TemplateUpdateOne {
+	_u.mutation.SetTags(v)
+	return _u
+}
+
+// AppendTags appends value to the "tags" field.
+func (_u *TemplateUpdateOne) AppendTags(v []string) *TemplateUpdateOne {
+	_u.mutation.AppendTags(v)
+	return _u
+}
+
+// SetRevision sets the "revision" field.
+func (_u *TemplateUpdateOne) SetRevision(v int) *TemplateUpdateOne {
+	_u.mutation.ResetRevision()
+	_u.mutation.SetRevision(v)
+	return _u
+}
+
+// SetNillableRevision sets the "revision" field if the given value is not nil.
+func (_u *TemplateUpdateOne) SetNillableRevision(v *int) *TemplateUpdateOne {
+	if v != nil {
+		_u.SetRevision(*v)
+	}
+	return _u
+}
+
+// AddRevision adds value to the "revision" field.
+func (_u *TemplateUpdateOne) AddRevision(v int) *TemplateUpdateOne {
+	_u.mutation.AddRevision(v)
+	return _u
+}
+
 // SetBuiltin sets the "builtin" field.
 func (_u *TemplateUpdateOne) SetBuiltin(v bool) *TemplateUpdateOne {
 	_u.mutation.SetBuiltin(v)
@@ -1035,6 +1312,18 @@ func (_u *TemplateUpdateOne) SetNillableDefaultImage(v *string) *TemplateUpdateO
 	return _u
 }
 
+// SetArchitectures sets the "architectures" field.
+func (_u *TemplateUpdateOne) SetArchitectures(v []string) *TemplateUpdateOne {
+	_u.mutation.SetArchitectures(v)
+	return _u
+}
+
+// AppendArchitectures appends value to the "architectures" field.
+func (_u *TemplateUpdateOne) AppendArchitectures(v []string) *TemplateUpdateOne {
+	_u.mutation.AppendArchitectures(v)
+	return _u
+}
+
 // SetStartup sets the "startup" field.
 func (_u *TemplateUpdateOne) SetStartup(v string) *TemplateUpdateOne {
 	_u.mutation.SetStartup(v)
@@ -1058,6 +1347,32 @@ func (_u *TemplateUpdateOne) SetStartupArgv(v []string) *TemplateUpdateOne {
 // AppendStartupArgv appends value to the "startup_argv" field.
 func (_u *TemplateUpdateOne) AppendStartupArgv(v []string) *TemplateUpdateOne {
 	_u.mutation.AppendStartupArgv(v)
+	return _u
+}
+
+// SetStartupCommands sets the "startup_commands" field.
+func (_u *TemplateUpdateOne) SetStartupCommands(v []kind.TemplateCommand) *TemplateUpdateOne {
+	_u.mutation.SetStartupCommands(v)
+	return _u
+}
+
+// AppendStartupCommands appends value to the "startup_commands" field.
+func (_u *TemplateUpdateOne) AppendStartupCommands(v []kind.TemplateCommand) *TemplateUpdateOne {
+	_u.mutation.AppendStartupCommands(v)
+	return _u
+}
+
+// SetImageEntrypoint sets the "image_entrypoint" field.
+func (_u *TemplateUpdateOne) SetImageEntrypoint(v bool) *TemplateUpdateOne {
+	_u.mutation.SetImageEntrypoint(v)
+	return _u
+}
+
+// SetNillableImageEntrypoint sets the "image_entrypoint" field if the given value is not nil.
+func (_u *TemplateUpdateOne) SetNillableImageEntrypoint(v *bool) *TemplateUpdateOne {
+	if v != nil {
+		_u.SetImageEntrypoint(*v)
+	}
 	return _u
 }
 
@@ -1351,14 +1666,77 @@ func (_u *TemplateUpdateOne) AddPortsWanted(v int) *TemplateUpdateOne {
 	return _u
 }
 
+// SetMinimumMemory sets the "minimum_memory" field.
+func (_u *TemplateUpdateOne) SetMinimumMemory(v int64) *TemplateUpdateOne {
+	_u.mutation.ResetMinimumMemory()
+	_u.mutation.SetMinimumMemory(v)
+	return _u
+}
+
+// SetNillableMinimumMemory sets the "minimum_memory" field if the given value is not nil.
+func (_u *TemplateUpdateOne) SetNillableMinimumMemory(v *int64) *TemplateUpdateOne {
+	if v != nil {
+		_u.SetMinimumMemory(*v)
+	}
+	return _u
+}
+
+// AddMinimumMemory adds value to the "minimum_memory" field.
+func (_u *TemplateUpdateOne) AddMinimumMemory(v int64) *TemplateUpdateOne {
+	_u.mutation.AddMinimumMemory(v)
+	return _u
+}
+
+// SetMinimumCPU sets the "minimum_cpu" field.
+func (_u *TemplateUpdateOne) SetMinimumCPU(v int) *TemplateUpdateOne {
+	_u.mutation.ResetMinimumCPU()
+	_u.mutation.SetMinimumCPU(v)
+	return _u
+}
+
+// SetNillableMinimumCPU sets the "minimum_cpu" field if the given value is not nil.
+func (_u *TemplateUpdateOne) SetNillableMinimumCPU(v *int) *TemplateUpdateOne {
+	if v != nil {
+		_u.SetMinimumCPU(*v)
+	}
+	return _u
+}
+
+// AddMinimumCPU adds value to the "minimum_cpu" field.
+func (_u *TemplateUpdateOne) AddMinimumCPU(v int) *TemplateUpdateOne {
+	_u.mutation.AddMinimumCPU(v)
+	return _u
+}
+
+// SetMinimumDisk sets the "minimum_disk" field.
+func (_u *TemplateUpdateOne) SetMinimumDisk(v int64) *TemplateUpdateOne {
+	_u.mutation.ResetMinimumDisk()
+	_u.mutation.SetMinimumDisk(v)
+	return _u
+}
+
+// SetNillableMinimumDisk sets the "minimum_disk" field if the given value is not nil.
+func (_u *TemplateUpdateOne) SetNillableMinimumDisk(v *int64) *TemplateUpdateOne {
+	if v != nil {
+		_u.SetMinimumDisk(*v)
+	}
+	return _u
+}
+
+// AddMinimumDisk adds value to the "minimum_disk" field.
+func (_u *TemplateUpdateOne) AddMinimumDisk(v int64) *TemplateUpdateOne {
+	_u.mutation.AddMinimumDisk(v)
+	return _u
+}
+
 // SetConfigFiles sets the "config_files" field.
-func (_u *TemplateUpdateOne) SetConfigFiles(v json.RawMessage) *TemplateUpdateOne {
+func (_u *TemplateUpdateOne) SetConfigFiles(v []kind.ConfigFile) *TemplateUpdateOne {
 	_u.mutation.SetConfigFiles(v)
 	return _u
 }
 
 // AppendConfigFiles appends value to the "config_files" field.
-func (_u *TemplateUpdateOne) AppendConfigFiles(v json.RawMessage) *TemplateUpdateOne {
+func (_u *TemplateUpdateOne) AppendConfigFiles(v []kind.ConfigFile) *TemplateUpdateOne {
 	_u.mutation.AppendConfigFiles(v)
 	return _u
 }
@@ -1366,6 +1744,30 @@ func (_u *TemplateUpdateOne) AppendConfigFiles(v json.RawMessage) *TemplateUpdat
 // ClearConfigFiles clears the value of the "config_files" field.
 func (_u *TemplateUpdateOne) ClearConfigFiles() *TemplateUpdateOne {
 	_u.mutation.ClearConfigFiles()
+	return _u
+}
+
+// SetBackupBefore sets the "backup_before" field.
+func (_u *TemplateUpdateOne) SetBackupBefore(v []string) *TemplateUpdateOne {
+	_u.mutation.SetBackupBefore(v)
+	return _u
+}
+
+// AppendBackupBefore appends value to the "backup_before" field.
+func (_u *TemplateUpdateOne) AppendBackupBefore(v []string) *TemplateUpdateOne {
+	_u.mutation.AppendBackupBefore(v)
+	return _u
+}
+
+// SetBackupAfter sets the "backup_after" field.
+func (_u *TemplateUpdateOne) SetBackupAfter(v []string) *TemplateUpdateOne {
+	_u.mutation.SetBackupAfter(v)
+	return _u
+}
+
+// AppendBackupAfter appends value to the "backup_after" field.
+func (_u *TemplateUpdateOne) AppendBackupAfter(v []string) *TemplateUpdateOne {
+	_u.mutation.AppendBackupAfter(v)
 	return _u
 }
 
@@ -1511,6 +1913,11 @@ func (_u *TemplateUpdateOne) check() error {
 			return &ValidationError{Name: "author", err: fmt.Errorf(`ent: validator failed for field "Template.author": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.Revision(); ok {
+		if err := template.RevisionValidator(v); err != nil {
+			return &ValidationError{Name: "revision", err: fmt.Errorf(`ent: validator failed for field "Template.revision": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.DefaultImage(); ok {
 		if err := template.DefaultImageValidator(v); err != nil {
 			return &ValidationError{Name: "default_image", err: fmt.Errorf(`ent: validator failed for field "Template.default_image": %w`, err)}
@@ -1591,6 +1998,21 @@ func (_u *TemplateUpdateOne) check() error {
 			return &ValidationError{Name: "ports_wanted", err: fmt.Errorf(`ent: validator failed for field "Template.ports_wanted": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.MinimumMemory(); ok {
+		if err := template.MinimumMemoryValidator(v); err != nil {
+			return &ValidationError{Name: "minimum_memory", err: fmt.Errorf(`ent: validator failed for field "Template.minimum_memory": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.MinimumCPU(); ok {
+		if err := template.MinimumCPUValidator(v); err != nil {
+			return &ValidationError{Name: "minimum_cpu", err: fmt.Errorf(`ent: validator failed for field "Template.minimum_cpu": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.MinimumDisk(); ok {
+		if err := template.MinimumDiskValidator(v); err != nil {
+			return &ValidationError{Name: "minimum_disk", err: fmt.Errorf(`ent: validator failed for field "Template.minimum_disk": %w`, err)}
+		}
+	}
 	return nil
 }
 
@@ -1647,6 +2069,20 @@ func (_u *TemplateUpdateOne) sqlSave(ctx context.Context) (_node *Template, err 
 	if value, ok := _u.mutation.Author(); ok {
 		_spec.SetField(template.FieldAuthor, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Tags(); ok {
+		_spec.SetField(template.FieldTags, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedTags(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldTags, value)
+		})
+	}
+	if value, ok := _u.mutation.Revision(); ok {
+		_spec.SetField(template.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedRevision(); ok {
+		_spec.AddField(template.FieldRevision, field.TypeInt, value)
+	}
 	if value, ok := _u.mutation.Builtin(); ok {
 		_spec.SetField(template.FieldBuiltin, field.TypeBool, value)
 	}
@@ -1661,6 +2097,14 @@ func (_u *TemplateUpdateOne) sqlSave(ctx context.Context) (_node *Template, err 
 	if value, ok := _u.mutation.DefaultImage(); ok {
 		_spec.SetField(template.FieldDefaultImage, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Architectures(); ok {
+		_spec.SetField(template.FieldArchitectures, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedArchitectures(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldArchitectures, value)
+		})
+	}
 	if value, ok := _u.mutation.Startup(); ok {
 		_spec.SetField(template.FieldStartup, field.TypeString, value)
 	}
@@ -1671,6 +2115,17 @@ func (_u *TemplateUpdateOne) sqlSave(ctx context.Context) (_node *Template, err 
 		_spec.AddModifier(func(u *sql.UpdateBuilder) {
 			sqljson.Append(u, template.FieldStartupArgv, value)
 		})
+	}
+	if value, ok := _u.mutation.StartupCommands(); ok {
+		_spec.SetField(template.FieldStartupCommands, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedStartupCommands(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldStartupCommands, value)
+		})
+	}
+	if value, ok := _u.mutation.ImageEntrypoint(); ok {
+		_spec.SetField(template.FieldImageEntrypoint, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Variables(); ok {
 		_spec.SetField(template.FieldVariables, field.TypeJSON, value)
@@ -1757,6 +2212,24 @@ func (_u *TemplateUpdateOne) sqlSave(ctx context.Context) (_node *Template, err 
 	if value, ok := _u.mutation.AddedPortsWanted(); ok {
 		_spec.AddField(template.FieldPortsWanted, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.MinimumMemory(); ok {
+		_spec.SetField(template.FieldMinimumMemory, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMinimumMemory(); ok {
+		_spec.AddField(template.FieldMinimumMemory, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.MinimumCPU(); ok {
+		_spec.SetField(template.FieldMinimumCPU, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedMinimumCPU(); ok {
+		_spec.AddField(template.FieldMinimumCPU, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.MinimumDisk(); ok {
+		_spec.SetField(template.FieldMinimumDisk, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMinimumDisk(); ok {
+		_spec.AddField(template.FieldMinimumDisk, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.ConfigFiles(); ok {
 		_spec.SetField(template.FieldConfigFiles, field.TypeJSON, value)
 	}
@@ -1767,6 +2240,22 @@ func (_u *TemplateUpdateOne) sqlSave(ctx context.Context) (_node *Template, err 
 	}
 	if _u.mutation.ConfigFilesCleared() {
 		_spec.ClearField(template.FieldConfigFiles, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.BackupBefore(); ok {
+		_spec.SetField(template.FieldBackupBefore, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedBackupBefore(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldBackupBefore, value)
+		})
+	}
+	if value, ok := _u.mutation.BackupAfter(); ok {
+		_spec.SetField(template.FieldBackupAfter, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedBackupAfter(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldBackupAfter, value)
+		})
 	}
 	if value, ok := _u.mutation.DeniedFiles(); ok {
 		_spec.SetField(template.FieldDeniedFiles, field.TypeJSON, value)

@@ -66,6 +66,8 @@ type Tx struct {
 	TaskRun *TaskRunClient
 	// Template is the client for interacting with the Template builders.
 	Template *TemplateClient
+	// TemplateRevision is the client for interacting with the TemplateRevision builders.
+	TemplateRevision *TemplateRevisionClient
 	// Transfer is the client for interacting with the Transfer builders.
 	Transfer *TransferClient
 	// User is the client for interacting with the User builders.
@@ -231,6 +233,7 @@ func (tx *Tx) init() {
 	tx.SshKey = NewSshKeyClient(tx.config)
 	tx.TaskRun = NewTaskRunClient(tx.config)
 	tx.Template = NewTemplateClient(tx.config)
+	tx.TemplateRevision = NewTemplateRevisionClient(tx.config)
 	tx.Transfer = NewTransferClient(tx.config)
 	tx.User = NewUserClient(tx.config)
 	tx.Webhook = NewWebhookClient(tx.config)

@@ -24,6 +24,7 @@ const (
 type batches struct {
 	stats       *dataloader.Loader[string, *metrics.Stats]
 	environment *dataloader.Loader[string, []kind.EnvVar]
+	outdated    *dataloader.Loader[string, bool]
 	allocated   *dataloader.Loader[string, nodes.Allocated]
 }
 
@@ -31,6 +32,7 @@ func newBatches(c *Config) *batches {
 	return &batches{
 		stats:       together(c.Metrics.Latest),
 		environment: together(c.Servers.Environments),
+		outdated:    together(c.Servers.Outdated),
 		allocated:   together(c.Nodes.Allocated),
 	}
 }

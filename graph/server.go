@@ -13,6 +13,7 @@ func changedServer(in model.UpdateServerInput) (servers.UpdateInput, error) {
 		Memory: given("memory", in.Memory, &refused), CPU: given("cpu", in.CPU, &refused),
 		Disk: given("disk", in.Disk, &refused), Swap: given("swap", in.Swap, &refused),
 		Environment:      in.Environment.Value(),
+		StartupCommand:   unless(in.StartupCommand, ""),
 		CrashPolicy:      given("crashPolicy", in.CrashPolicy, &refused),
 		CrashMaxRestarts: given("crashMaxRestarts", in.CrashMaxRestarts, &refused),
 		CrashWindow:      given("crashWindow", in.CrashWindow, &refused),

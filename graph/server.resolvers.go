@@ -18,6 +18,14 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/servers"
 )
 
+func (r *mutationResolver) ApplyTemplate(ctx context.Context, input servers.ApplyTemplateInput) (*model.ApplyTemplatePayload, error) {
+	row, err := r.r.Servers.ApplyTemplate(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ApplyTemplatePayload{Server: row}, nil
+}
+
 func (r *mutationResolver) CreateServer(ctx context.Context, input servers.CreateInput) (*model.CreateServerPayload, error) {
 	row, err := r.r.Servers.Create(ctx, input)
 	if err != nil {
@@ -117,6 +125,10 @@ func (r *queryResolver) Server(ctx context.Context, id string) (*ent.Server, err
 
 func (r *serverResolver) Environment(ctx context.Context, obj *ent.Server) ([]kind.EnvVar, error) {
 	return batchesOf(ctx).environment.Load(ctx, obj.ID)()
+}
+
+func (r *serverResolver) TemplateOutdated(ctx context.Context, obj *ent.Server) (bool, error) {
+	return batchesOf(ctx).outdated.Load(ctx, obj.ID)()
 }
 
 func (r *serverResolver) Stats(ctx context.Context, obj *ent.Server) (*metrics.Stats, error) {

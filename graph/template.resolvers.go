@@ -22,6 +22,30 @@ func (r *mutationResolver) CreateTemplate(ctx context.Context, input templates.F
 	return &model.CreateTemplatePayload{Template: row}, nil
 }
 
+func (r *mutationResolver) ImportTemplate(ctx context.Context, input model.ImportTemplateInput) (*model.ImportTemplatePayload, error) {
+	row, report, err := r.r.Templates.Import(ctx, input.Document)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ImportTemplatePayload{Template: row, Report: &report}, nil
+}
+
+func (r *mutationResolver) ImportTemplateFromURL(ctx context.Context, input model.ImportTemplateFromURLInput) (*model.ImportTemplateFromURLPayload, error) {
+	row, report, err := r.r.Templates.ImportURL(ctx, input.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ImportTemplateFromURLPayload{Template: row, Report: &report}, nil
+}
+
+func (r *mutationResolver) ExportTemplate(ctx context.Context, input templates.ExportInput) (*model.ExportTemplatePayload, error) {
+	text, lost, err := r.r.Templates.Export(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ExportTemplatePayload{Document: text, Lost: lost}, nil
+}
+
 func (r *mutationResolver) UpdateTemplate(ctx context.Context, input model.UpdateTemplateInput) (*model.UpdateTemplatePayload, error) {
 	row, err := r.r.Templates.Update(ctx, input.ID, input.Fields)
 	if err != nil {

@@ -916,6 +916,8 @@ var (
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "name", Type: field.TypeString, Size: 128},
 		{Name: "description", Type: field.TypeString, Size: 4096, Default: ""},
+		{Name: "template_revision", Type: field.TypeInt, Default: 1},
+		{Name: "startup_command", Type: field.TypeString, Size: 128, Default: ""},
 		{Name: "image", Type: field.TypeString, Size: 512, Default: ""},
 		{Name: "memory", Type: field.TypeInt64, Default: 0},
 		{Name: "cpu", Type: field.TypeInt, Default: 0},
@@ -962,19 +964,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "servers_nodes_servers",
-				Columns:    []*schema.Column{ServersColumns[39]},
+				Columns:    []*schema.Column{ServersColumns[41]},
 				RefColumns: []*schema.Column{NodesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_templates_servers",
-				Columns:    []*schema.Column{ServersColumns[40]},
+				Columns:    []*schema.Column{ServersColumns[42]},
 				RefColumns: []*schema.Column{TemplatesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_users_servers",
-				Columns:    []*schema.Column{ServersColumns[41]},
+				Columns:    []*schema.Column{ServersColumns[43]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -988,17 +990,17 @@ var (
 			{
 				Name:    "server_owner_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[41]},
+				Columns: []*schema.Column{ServersColumns[43]},
 			},
 			{
 				Name:    "server_node_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[39]},
+				Columns: []*schema.Column{ServersColumns[41]},
 			},
 			{
 				Name:    "server_template_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[40]},
+				Columns: []*schema.Column{ServersColumns[42]},
 			},
 			{
 				Name:    "server_name",
@@ -1008,12 +1010,12 @@ var (
 			{
 				Name:    "server_state",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[27]},
+				Columns: []*schema.Column{ServersColumns[29]},
 			},
 			{
 				Name:    "server_deleted_at",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[25]},
+				Columns: []*schema.Column{ServersColumns[27]},
 			},
 		},
 	}
@@ -1333,11 +1335,16 @@ var (
 		{Name: "slug", Type: field.TypeString, Nullable: true, Size: 128},
 		{Name: "description", Type: field.TypeString, Size: 8192, Default: ""},
 		{Name: "author", Type: field.TypeString, Size: 255, Default: ""},
+		{Name: "tags", Type: field.TypeJSON, Default: "[]"},
+		{Name: "revision", Type: field.TypeInt, Default: 1},
 		{Name: "builtin", Type: field.TypeBool, Default: false},
 		{Name: "images", Type: field.TypeJSON},
 		{Name: "default_image", Type: field.TypeString, Size: 512, Default: ""},
+		{Name: "architectures", Type: field.TypeJSON, Default: "[]"},
 		{Name: "startup", Type: field.TypeString, Size: 32768, Default: ""},
 		{Name: "startup_argv", Type: field.TypeJSON},
+		{Name: "startup_commands", Type: field.TypeJSON, Default: "[]"},
+		{Name: "image_entrypoint", Type: field.TypeBool, Default: false},
 		{Name: "variables", Type: field.TypeJSON},
 		{Name: "install_image", Type: field.TypeString, Size: 512, Default: ""},
 		{Name: "install_script", Type: field.TypeString, Size: 262144, Default: ""},
@@ -1355,7 +1362,12 @@ var (
 		{Name: "disk", Type: field.TypeInt64, Default: 0},
 		{Name: "swap", Type: field.TypeInt64, Default: 0},
 		{Name: "ports_wanted", Type: field.TypeInt, Default: 0},
+		{Name: "minimum_memory", Type: field.TypeInt64, Default: 0},
+		{Name: "minimum_cpu", Type: field.TypeInt, Default: 0},
+		{Name: "minimum_disk", Type: field.TypeInt64, Default: 0},
 		{Name: "config_files", Type: field.TypeJSON, Nullable: true},
+		{Name: "backup_before", Type: field.TypeJSON, Default: "[]"},
+		{Name: "backup_after", Type: field.TypeJSON, Default: "[]"},
 		{Name: "denied_files", Type: field.TypeJSON},
 		{Name: "features", Type: field.TypeJSON},
 	}
@@ -1379,6 +1391,35 @@ var (
 				Name:    "template_slug",
 				Unique:  true,
 				Columns: []*schema.Column{TemplatesColumns[4]},
+			},
+		},
+	}
+	// TemplateRevisionsColumns holds the columns for the "template_revisions" table.
+	TemplateRevisionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "revision", Type: field.TypeInt},
+		{Name: "replaced_at", Type: field.TypeTime},
+		{Name: "document", Type: field.TypeJSON},
+		{Name: "template_id", Type: field.TypeString, Size: 64},
+	}
+	// TemplateRevisionsTable holds the schema information for the "template_revisions" table.
+	TemplateRevisionsTable = &schema.Table{
+		Name:       "template_revisions",
+		Columns:    TemplateRevisionsColumns,
+		PrimaryKey: []*schema.Column{TemplateRevisionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "template_revisions_templates_template",
+				Columns:    []*schema.Column{TemplateRevisionsColumns[4]},
+				RefColumns: []*schema.Column{TemplatesColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "templaterevision_template_id_revision",
+				Unique:  true,
+				Columns: []*schema.Column{TemplateRevisionsColumns[4], TemplateRevisionsColumns[1]},
 			},
 		},
 	}
@@ -1691,6 +1732,7 @@ var (
 		SSHKeysTable,
 		TaskRunsTable,
 		TemplatesTable,
+		TemplateRevisionsTable,
 		TransfersTable,
 		UsersTable,
 		WebhooksTable,
@@ -1739,6 +1781,7 @@ func init() {
 	SessionsTable.ForeignKeys[0].RefTable = UsersTable
 	SSHKeysTable.ForeignKeys[0].RefTable = UsersTable
 	TaskRunsTable.ForeignKeys[0].RefTable = ScheduledTasksTable
+	TemplateRevisionsTable.ForeignKeys[0].RefTable = TemplatesTable
 	TransfersTable.ForeignKeys[0].RefTable = ServersTable
 	TransfersTable.ForeignKeys[1].RefTable = NodesTable
 	TransfersTable.ForeignKeys[2].RefTable = NodesTable

@@ -84,6 +84,9 @@ type TaskRun func(*sql.Selector)
 // Template is the predicate function for template builders.
 type Template func(*sql.Selector)
 
+// TemplateRevision is the predicate function for templaterevision builders.
+type TemplateRevision func(*sql.Selector)
+
 // Transfer is the predicate function for transfer builders.
 type Transfer func(*sql.Selector)
 

@@ -734,6 +734,30 @@ func (f TemplateMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutati
 	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.TemplateMutation", m)
 }
 
+// The TemplateRevisionQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type TemplateRevisionQueryRuleFunc func(context.Context, *ent.TemplateRevisionQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f TemplateRevisionQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.TemplateRevisionQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.TemplateRevisionQuery", q)
+}
+
+// The TemplateRevisionMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type TemplateRevisionMutationRuleFunc func(context.Context, *ent.TemplateRevisionMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f TemplateRevisionMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.TemplateRevisionMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.TemplateRevisionMutation", m)
+}
+
 // The TransferQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type TransferQueryRuleFunc func(context.Context, *ent.TransferQuery) error

@@ -33,6 +33,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/sshkey"
 	"github.com/catalyst-panel/catalyst/ent/taskrun"
 	"github.com/catalyst-panel/catalyst/ent/template"
+	"github.com/catalyst-panel/catalyst/ent/templaterevision"
 	"github.com/catalyst-panel/catalyst/ent/transfer"
 	"github.com/catalyst-panel/catalyst/ent/user"
 	"github.com/catalyst-panel/catalyst/ent/webhook"
@@ -1529,140 +1530,152 @@ func init() {
 	server.DefaultDescription = serverDescDescription.Default.(string)
 	// server.DescriptionValidator is a validator for the "description" field. It is called by the builders before save.
 	server.DescriptionValidator = serverDescDescription.Validators[0].(func(string) error)
+	// serverDescTemplateRevision is the schema descriptor for template_revision field.
+	serverDescTemplateRevision := serverFields[5].Descriptor()
+	// server.DefaultTemplateRevision holds the default value on creation for the template_revision field.
+	server.DefaultTemplateRevision = serverDescTemplateRevision.Default.(int)
+	// server.TemplateRevisionValidator is a validator for the "template_revision" field. It is called by the builders before save.
+	server.TemplateRevisionValidator = serverDescTemplateRevision.Validators[0].(func(int) error)
+	// serverDescStartupCommand is the schema descriptor for startup_command field.
+	serverDescStartupCommand := serverFields[6].Descriptor()
+	// server.DefaultStartupCommand holds the default value on creation for the startup_command field.
+	server.DefaultStartupCommand = serverDescStartupCommand.Default.(string)
+	// server.StartupCommandValidator is a validator for the "startup_command" field. It is called by the builders before save.
+	server.StartupCommandValidator = serverDescStartupCommand.Validators[0].(func(string) error)
 	// serverDescImage is the schema descriptor for image field.
-	serverDescImage := serverFields[5].Descriptor()
+	serverDescImage := serverFields[7].Descriptor()
 	// server.DefaultImage holds the default value on creation for the image field.
 	server.DefaultImage = serverDescImage.Default.(string)
 	// server.ImageValidator is a validator for the "image" field. It is called by the builders before save.
 	server.ImageValidator = serverDescImage.Validators[0].(func(string) error)
 	// serverDescMemory is the schema descriptor for memory field.
-	serverDescMemory := serverFields[6].Descriptor()
+	serverDescMemory := serverFields[8].Descriptor()
 	// server.DefaultMemory holds the default value on creation for the memory field.
 	server.DefaultMemory = serverDescMemory.Default.(int64)
 	// server.MemoryValidator is a validator for the "memory" field. It is called by the builders before save.
 	server.MemoryValidator = serverDescMemory.Validators[0].(func(int64) error)
 	// serverDescCPU is the schema descriptor for cpu field.
-	serverDescCPU := serverFields[7].Descriptor()
+	serverDescCPU := serverFields[9].Descriptor()
 	// server.DefaultCPU holds the default value on creation for the cpu field.
 	server.DefaultCPU = serverDescCPU.Default.(int)
 	// server.CPUValidator is a validator for the "cpu" field. It is called by the builders before save.
 	server.CPUValidator = serverDescCPU.Validators[0].(func(int) error)
 	// serverDescDisk is the schema descriptor for disk field.
-	serverDescDisk := serverFields[8].Descriptor()
+	serverDescDisk := serverFields[10].Descriptor()
 	// server.DefaultDisk holds the default value on creation for the disk field.
 	server.DefaultDisk = serverDescDisk.Default.(int64)
 	// server.DiskValidator is a validator for the "disk" field. It is called by the builders before save.
 	server.DiskValidator = serverDescDisk.Validators[0].(func(int64) error)
 	// serverDescSwap is the schema descriptor for swap field.
-	serverDescSwap := serverFields[9].Descriptor()
+	serverDescSwap := serverFields[11].Descriptor()
 	// server.DefaultSwap holds the default value on creation for the swap field.
 	server.DefaultSwap = serverDescSwap.Default.(int64)
 	// server.SwapValidator is a validator for the "swap" field. It is called by the builders before save.
 	server.SwapValidator = serverDescSwap.Validators[0].(func(int64) error)
 	// serverDescEnvironment is the schema descriptor for environment field.
-	serverDescEnvironment := serverFields[10].Descriptor()
+	serverDescEnvironment := serverFields[12].Descriptor()
 	// server.DefaultEnvironment holds the default value on creation for the environment field.
 	server.DefaultEnvironment = serverDescEnvironment.Default.(map[string]string)
 	// serverDescNetwork is the schema descriptor for network field.
-	serverDescNetwork := serverFields[12].Descriptor()
+	serverDescNetwork := serverFields[14].Descriptor()
 	// server.NetworkValidator is a validator for the "network" field. It is called by the builders before save.
 	server.NetworkValidator = serverDescNetwork.Validators[0].(func(string) error)
 	// serverDescCrashMaxRestarts is the schema descriptor for crash_max_restarts field.
-	serverDescCrashMaxRestarts := serverFields[14].Descriptor()
+	serverDescCrashMaxRestarts := serverFields[16].Descriptor()
 	// server.DefaultCrashMaxRestarts holds the default value on creation for the crash_max_restarts field.
 	server.DefaultCrashMaxRestarts = serverDescCrashMaxRestarts.Default.(int)
 	// server.CrashMaxRestartsValidator is a validator for the "crash_max_restarts" field. It is called by the builders before save.
 	server.CrashMaxRestartsValidator = serverDescCrashMaxRestarts.Validators[0].(func(int) error)
 	// serverDescCrashWindow is the schema descriptor for crash_window field.
-	serverDescCrashWindow := serverFields[15].Descriptor()
+	serverDescCrashWindow := serverFields[17].Descriptor()
 	// server.DefaultCrashWindow holds the default value on creation for the crash_window field.
 	server.DefaultCrashWindow = serverDescCrashWindow.Default.(int)
 	// server.CrashWindowValidator is a validator for the "crash_window" field. It is called by the builders before save.
 	server.CrashWindowValidator = serverDescCrashWindow.Validators[0].(func(int) error)
 	// serverDescConsoleRateLines is the schema descriptor for console_rate_lines field.
-	serverDescConsoleRateLines := serverFields[16].Descriptor()
+	serverDescConsoleRateLines := serverFields[18].Descriptor()
 	// server.ConsoleRateLinesValidator is a validator for the "console_rate_lines" field. It is called by the builders before save.
 	server.ConsoleRateLinesValidator = serverDescConsoleRateLines.Validators[0].(func(int) error)
 	// serverDescConsoleRateBytes is the schema descriptor for console_rate_bytes field.
-	serverDescConsoleRateBytes := serverFields[17].Descriptor()
+	serverDescConsoleRateBytes := serverFields[19].Descriptor()
 	// server.ConsoleRateBytesValidator is a validator for the "console_rate_bytes" field. It is called by the builders before save.
 	server.ConsoleRateBytesValidator = serverDescConsoleRateBytes.Validators[0].(func(int64) error)
 	// serverDescBackupLimit is the schema descriptor for backup_limit field.
-	serverDescBackupLimit := serverFields[18].Descriptor()
+	serverDescBackupLimit := serverFields[20].Descriptor()
 	// server.BackupLimitValidator is a validator for the "backup_limit" field. It is called by the builders before save.
 	server.BackupLimitValidator = serverDescBackupLimit.Validators[0].(func(int) error)
 	// serverDescBackupBytesLimit is the schema descriptor for backup_bytes_limit field.
-	serverDescBackupBytesLimit := serverFields[19].Descriptor()
+	serverDescBackupBytesLimit := serverFields[21].Descriptor()
 	// server.BackupBytesLimitValidator is a validator for the "backup_bytes_limit" field. It is called by the builders before save.
 	server.BackupBytesLimitValidator = serverDescBackupBytesLimit.Validators[0].(func(int64) error)
 	// serverDescSuspended is the schema descriptor for suspended field.
-	serverDescSuspended := serverFields[20].Descriptor()
+	serverDescSuspended := serverFields[22].Descriptor()
 	// server.DefaultSuspended holds the default value on creation for the suspended field.
 	server.DefaultSuspended = serverDescSuspended.Default.(bool)
 	// serverDescGeneration is the schema descriptor for generation field.
-	serverDescGeneration := serverFields[22].Descriptor()
+	serverDescGeneration := serverFields[24].Descriptor()
 	// server.DefaultGeneration holds the default value on creation for the generation field.
 	server.DefaultGeneration = serverDescGeneration.Default.(int64)
 	// server.GenerationValidator is a validator for the "generation" field. It is called by the builders before save.
 	server.GenerationValidator = serverDescGeneration.Validators[0].(func(int64) error)
 	// serverDescRun is the schema descriptor for run field.
-	serverDescRun := serverFields[23].Descriptor()
+	serverDescRun := serverFields[25].Descriptor()
 	// server.DefaultRun holds the default value on creation for the run field.
 	server.DefaultRun = serverDescRun.Default.(int64)
 	// server.RunValidator is a validator for the "run" field. It is called by the builders before save.
 	server.RunValidator = serverDescRun.Validators[0].(func(int64) error)
 	// serverDescPendingRestart is the schema descriptor for pending_restart field.
-	serverDescPendingRestart := serverFields[24].Descriptor()
+	serverDescPendingRestart := serverFields[26].Descriptor()
 	// server.DefaultPendingRestart holds the default value on creation for the pending_restart field.
 	server.DefaultPendingRestart = serverDescPendingRestart.Default.(bool)
 	// serverDescKeepFiles is the schema descriptor for keep_files field.
-	serverDescKeepFiles := serverFields[26].Descriptor()
+	serverDescKeepFiles := serverFields[28].Descriptor()
 	// server.DefaultKeepFiles holds the default value on creation for the keep_files field.
 	server.DefaultKeepFiles = serverDescKeepFiles.Default.(bool)
 	// serverDescStateReason is the schema descriptor for state_reason field.
-	serverDescStateReason := serverFields[28].Descriptor()
+	serverDescStateReason := serverFields[30].Descriptor()
 	// server.DefaultStateReason holds the default value on creation for the state_reason field.
 	server.DefaultStateReason = serverDescStateReason.Default.(string)
 	// server.StateReasonValidator is a validator for the "state_reason" field. It is called by the builders before save.
 	server.StateReasonValidator = serverDescStateReason.Validators[0].(func(string) error)
 	// serverDescStateChangedAt is the schema descriptor for state_changed_at field.
-	serverDescStateChangedAt := serverFields[29].Descriptor()
+	serverDescStateChangedAt := serverFields[31].Descriptor()
 	// server.DefaultStateChangedAt holds the default value on creation for the state_changed_at field.
 	server.DefaultStateChangedAt = serverDescStateChangedAt.Default.(func() time.Time)
 	// serverDescObservedGeneration is the schema descriptor for observed_generation field.
-	serverDescObservedGeneration := serverFields[30].Descriptor()
+	serverDescObservedGeneration := serverFields[32].Descriptor()
 	// server.DefaultObservedGeneration holds the default value on creation for the observed_generation field.
 	server.DefaultObservedGeneration = serverDescObservedGeneration.Default.(int64)
 	// server.ObservedGenerationValidator is a validator for the "observed_generation" field. It is called by the builders before save.
 	server.ObservedGenerationValidator = serverDescObservedGeneration.Validators[0].(func(int64) error)
 	// serverDescOomKilled is the schema descriptor for oom_killed field.
-	serverDescOomKilled := serverFields[32].Descriptor()
+	serverDescOomKilled := serverFields[34].Descriptor()
 	// server.DefaultOomKilled holds the default value on creation for the oom_killed field.
 	server.DefaultOomKilled = serverDescOomKilled.Default.(bool)
 	// serverDescCrashCount is the schema descriptor for crash_count field.
-	serverDescCrashCount := serverFields[33].Descriptor()
+	serverDescCrashCount := serverFields[35].Descriptor()
 	// server.DefaultCrashCount holds the default value on creation for the crash_count field.
 	server.DefaultCrashCount = serverDescCrashCount.Default.(int)
 	// server.CrashCountValidator is a validator for the "crash_count" field. It is called by the builders before save.
 	server.CrashCountValidator = serverDescCrashCount.Validators[0].(func(int) error)
 	// serverDescLastLines is the schema descriptor for last_lines field.
-	serverDescLastLines := serverFields[34].Descriptor()
+	serverDescLastLines := serverFields[36].Descriptor()
 	// server.DefaultLastLines holds the default value on creation for the last_lines field.
 	server.DefaultLastLines = serverDescLastLines.Default.([]string)
 	// serverDescCrashResets is the schema descriptor for crash_resets field.
-	serverDescCrashResets := serverFields[36].Descriptor()
+	serverDescCrashResets := serverFields[38].Descriptor()
 	// server.DefaultCrashResets holds the default value on creation for the crash_resets field.
 	server.DefaultCrashResets = serverDescCrashResets.Default.(int64)
 	// server.CrashResetsValidator is a validator for the "crash_resets" field. It is called by the builders before save.
 	server.CrashResetsValidator = serverDescCrashResets.Validators[0].(func(int64) error)
 	// serverDescConsoleSeq is the schema descriptor for console_seq field.
-	serverDescConsoleSeq := serverFields[37].Descriptor()
+	serverDescConsoleSeq := serverFields[39].Descriptor()
 	// server.DefaultConsoleSeq holds the default value on creation for the console_seq field.
 	server.DefaultConsoleSeq = serverDescConsoleSeq.Default.(int64)
 	// server.ConsoleSeqValidator is a validator for the "console_seq" field. It is called by the builders before save.
 	server.ConsoleSeqValidator = serverDescConsoleSeq.Validators[0].(func(int64) error)
 	// serverDescConsoleBytes is the schema descriptor for console_bytes field.
-	serverDescConsoleBytes := serverFields[38].Descriptor()
+	serverDescConsoleBytes := serverFields[40].Descriptor()
 	// server.DefaultConsoleBytes holds the default value on creation for the console_bytes field.
 	server.DefaultConsoleBytes = serverDescConsoleBytes.Default.(int64)
 	// server.ConsoleBytesValidator is a validator for the "console_bytes" field. It is called by the builders before save.
@@ -2171,126 +2184,174 @@ func init() {
 	template.DefaultAuthor = templateDescAuthor.Default.(string)
 	// template.AuthorValidator is a validator for the "author" field. It is called by the builders before save.
 	template.AuthorValidator = templateDescAuthor.Validators[0].(func(string) error)
+	// templateDescTags is the schema descriptor for tags field.
+	templateDescTags := templateFields[4].Descriptor()
+	// template.DefaultTags holds the default value on creation for the tags field.
+	template.DefaultTags = templateDescTags.Default.([]string)
+	// templateDescRevision is the schema descriptor for revision field.
+	templateDescRevision := templateFields[5].Descriptor()
+	// template.DefaultRevision holds the default value on creation for the revision field.
+	template.DefaultRevision = templateDescRevision.Default.(int)
+	// template.RevisionValidator is a validator for the "revision" field. It is called by the builders before save.
+	template.RevisionValidator = templateDescRevision.Validators[0].(func(int) error)
 	// templateDescBuiltin is the schema descriptor for builtin field.
-	templateDescBuiltin := templateFields[4].Descriptor()
+	templateDescBuiltin := templateFields[6].Descriptor()
 	// template.DefaultBuiltin holds the default value on creation for the builtin field.
 	template.DefaultBuiltin = templateDescBuiltin.Default.(bool)
 	// templateDescImages is the schema descriptor for images field.
-	templateDescImages := templateFields[5].Descriptor()
+	templateDescImages := templateFields[7].Descriptor()
 	// template.DefaultImages holds the default value on creation for the images field.
 	template.DefaultImages = templateDescImages.Default.([]kind.TemplateImage)
 	// templateDescDefaultImage is the schema descriptor for default_image field.
-	templateDescDefaultImage := templateFields[6].Descriptor()
+	templateDescDefaultImage := templateFields[8].Descriptor()
 	// template.DefaultDefaultImage holds the default value on creation for the default_image field.
 	template.DefaultDefaultImage = templateDescDefaultImage.Default.(string)
 	// template.DefaultImageValidator is a validator for the "default_image" field. It is called by the builders before save.
 	template.DefaultImageValidator = templateDescDefaultImage.Validators[0].(func(string) error)
+	// templateDescArchitectures is the schema descriptor for architectures field.
+	templateDescArchitectures := templateFields[9].Descriptor()
+	// template.DefaultArchitectures holds the default value on creation for the architectures field.
+	template.DefaultArchitectures = templateDescArchitectures.Default.([]string)
 	// templateDescStartup is the schema descriptor for startup field.
-	templateDescStartup := templateFields[7].Descriptor()
+	templateDescStartup := templateFields[10].Descriptor()
 	// template.DefaultStartup holds the default value on creation for the startup field.
 	template.DefaultStartup = templateDescStartup.Default.(string)
 	// template.StartupValidator is a validator for the "startup" field. It is called by the builders before save.
 	template.StartupValidator = templateDescStartup.Validators[0].(func(string) error)
 	// templateDescStartupArgv is the schema descriptor for startup_argv field.
-	templateDescStartupArgv := templateFields[8].Descriptor()
+	templateDescStartupArgv := templateFields[11].Descriptor()
 	// template.DefaultStartupArgv holds the default value on creation for the startup_argv field.
 	template.DefaultStartupArgv = templateDescStartupArgv.Default.([]string)
+	// templateDescStartupCommands is the schema descriptor for startup_commands field.
+	templateDescStartupCommands := templateFields[12].Descriptor()
+	// template.DefaultStartupCommands holds the default value on creation for the startup_commands field.
+	template.DefaultStartupCommands = templateDescStartupCommands.Default.([]kind.TemplateCommand)
+	// templateDescImageEntrypoint is the schema descriptor for image_entrypoint field.
+	templateDescImageEntrypoint := templateFields[13].Descriptor()
+	// template.DefaultImageEntrypoint holds the default value on creation for the image_entrypoint field.
+	template.DefaultImageEntrypoint = templateDescImageEntrypoint.Default.(bool)
 	// templateDescVariables is the schema descriptor for variables field.
-	templateDescVariables := templateFields[9].Descriptor()
+	templateDescVariables := templateFields[14].Descriptor()
 	// template.DefaultVariables holds the default value on creation for the variables field.
 	template.DefaultVariables = templateDescVariables.Default.([]kind.TemplateVariable)
 	// templateDescInstallImage is the schema descriptor for install_image field.
-	templateDescInstallImage := templateFields[10].Descriptor()
+	templateDescInstallImage := templateFields[15].Descriptor()
 	// template.DefaultInstallImage holds the default value on creation for the install_image field.
 	template.DefaultInstallImage = templateDescInstallImage.Default.(string)
 	// template.InstallImageValidator is a validator for the "install_image" field. It is called by the builders before save.
 	template.InstallImageValidator = templateDescInstallImage.Validators[0].(func(string) error)
 	// templateDescInstallScript is the schema descriptor for install_script field.
-	templateDescInstallScript := templateFields[11].Descriptor()
+	templateDescInstallScript := templateFields[16].Descriptor()
 	// template.DefaultInstallScript holds the default value on creation for the install_script field.
 	template.DefaultInstallScript = templateDescInstallScript.Default.(string)
 	// template.InstallScriptValidator is a validator for the "install_script" field. It is called by the builders before save.
 	template.InstallScriptValidator = templateDescInstallScript.Validators[0].(func(string) error)
 	// templateDescInstallEntrypoint is the schema descriptor for install_entrypoint field.
-	templateDescInstallEntrypoint := templateFields[12].Descriptor()
+	templateDescInstallEntrypoint := templateFields[17].Descriptor()
 	// template.DefaultInstallEntrypoint holds the default value on creation for the install_entrypoint field.
 	template.DefaultInstallEntrypoint = templateDescInstallEntrypoint.Default.(string)
 	// template.InstallEntrypointValidator is a validator for the "install_entrypoint" field. It is called by the builders before save.
 	template.InstallEntrypointValidator = templateDescInstallEntrypoint.Validators[0].(func(string) error)
 	// templateDescInstallTimeout is the schema descriptor for install_timeout field.
-	templateDescInstallTimeout := templateFields[13].Descriptor()
+	templateDescInstallTimeout := templateFields[18].Descriptor()
 	// template.DefaultInstallTimeout holds the default value on creation for the install_timeout field.
 	template.DefaultInstallTimeout = templateDescInstallTimeout.Default.(int)
 	// template.InstallTimeoutValidator is a validator for the "install_timeout" field. It is called by the builders before save.
 	template.InstallTimeoutValidator = templateDescInstallTimeout.Validators[0].(func(int) error)
 	// templateDescStopCommand is the schema descriptor for stop_command field.
-	templateDescStopCommand := templateFields[14].Descriptor()
+	templateDescStopCommand := templateFields[19].Descriptor()
 	// template.DefaultStopCommand holds the default value on creation for the stop_command field.
 	template.DefaultStopCommand = templateDescStopCommand.Default.(string)
 	// template.StopCommandValidator is a validator for the "stop_command" field. It is called by the builders before save.
 	template.StopCommandValidator = templateDescStopCommand.Validators[0].(func(string) error)
 	// templateDescStopSignal is the schema descriptor for stop_signal field.
-	templateDescStopSignal := templateFields[15].Descriptor()
+	templateDescStopSignal := templateFields[20].Descriptor()
 	// template.DefaultStopSignal holds the default value on creation for the stop_signal field.
 	template.DefaultStopSignal = templateDescStopSignal.Default.(string)
 	// template.StopSignalValidator is a validator for the "stop_signal" field. It is called by the builders before save.
 	template.StopSignalValidator = templateDescStopSignal.Validators[0].(func(string) error)
 	// templateDescStopGrace is the schema descriptor for stop_grace field.
-	templateDescStopGrace := templateFields[16].Descriptor()
+	templateDescStopGrace := templateFields[21].Descriptor()
 	// template.DefaultStopGrace holds the default value on creation for the stop_grace field.
 	template.DefaultStopGrace = templateDescStopGrace.Default.(int)
 	// template.StopGraceValidator is a validator for the "stop_grace" field. It is called by the builders before save.
 	template.StopGraceValidator = templateDescStopGrace.Validators[0].(func(int) error)
 	// templateDescReadyPatterns is the schema descriptor for ready_patterns field.
-	templateDescReadyPatterns := templateFields[17].Descriptor()
+	templateDescReadyPatterns := templateFields[22].Descriptor()
 	// template.DefaultReadyPatterns holds the default value on creation for the ready_patterns field.
 	template.DefaultReadyPatterns = templateDescReadyPatterns.Default.([]string)
 	// templateDescStartTimeout is the schema descriptor for start_timeout field.
-	templateDescStartTimeout := templateFields[18].Descriptor()
+	templateDescStartTimeout := templateFields[23].Descriptor()
 	// template.DefaultStartTimeout holds the default value on creation for the start_timeout field.
 	template.DefaultStartTimeout = templateDescStartTimeout.Default.(int)
 	// template.StartTimeoutValidator is a validator for the "start_timeout" field. It is called by the builders before save.
 	template.StartTimeoutValidator = templateDescStartTimeout.Validators[0].(func(int) error)
 	// templateDescTty is the schema descriptor for tty field.
-	templateDescTty := templateFields[20].Descriptor()
+	templateDescTty := templateFields[25].Descriptor()
 	// template.DefaultTty holds the default value on creation for the tty field.
 	template.DefaultTty = templateDescTty.Default.(bool)
 	// templateDescMemory is the schema descriptor for memory field.
-	templateDescMemory := templateFields[21].Descriptor()
+	templateDescMemory := templateFields[26].Descriptor()
 	// template.DefaultMemory holds the default value on creation for the memory field.
 	template.DefaultMemory = templateDescMemory.Default.(int64)
 	// template.MemoryValidator is a validator for the "memory" field. It is called by the builders before save.
 	template.MemoryValidator = templateDescMemory.Validators[0].(func(int64) error)
 	// templateDescCPU is the schema descriptor for cpu field.
-	templateDescCPU := templateFields[22].Descriptor()
+	templateDescCPU := templateFields[27].Descriptor()
 	// template.DefaultCPU holds the default value on creation for the cpu field.
 	template.DefaultCPU = templateDescCPU.Default.(int)
 	// template.CPUValidator is a validator for the "cpu" field. It is called by the builders before save.
 	template.CPUValidator = templateDescCPU.Validators[0].(func(int) error)
 	// templateDescDisk is the schema descriptor for disk field.
-	templateDescDisk := templateFields[23].Descriptor()
+	templateDescDisk := templateFields[28].Descriptor()
 	// template.DefaultDisk holds the default value on creation for the disk field.
 	template.DefaultDisk = templateDescDisk.Default.(int64)
 	// template.DiskValidator is a validator for the "disk" field. It is called by the builders before save.
 	template.DiskValidator = templateDescDisk.Validators[0].(func(int64) error)
 	// templateDescSwap is the schema descriptor for swap field.
-	templateDescSwap := templateFields[24].Descriptor()
+	templateDescSwap := templateFields[29].Descriptor()
 	// template.DefaultSwap holds the default value on creation for the swap field.
 	template.DefaultSwap = templateDescSwap.Default.(int64)
 	// template.SwapValidator is a validator for the "swap" field. It is called by the builders before save.
 	template.SwapValidator = templateDescSwap.Validators[0].(func(int64) error)
 	// templateDescPortsWanted is the schema descriptor for ports_wanted field.
-	templateDescPortsWanted := templateFields[25].Descriptor()
+	templateDescPortsWanted := templateFields[30].Descriptor()
 	// template.DefaultPortsWanted holds the default value on creation for the ports_wanted field.
 	template.DefaultPortsWanted = templateDescPortsWanted.Default.(int)
 	// template.PortsWantedValidator is a validator for the "ports_wanted" field. It is called by the builders before save.
 	template.PortsWantedValidator = templateDescPortsWanted.Validators[0].(func(int) error)
+	// templateDescMinimumMemory is the schema descriptor for minimum_memory field.
+	templateDescMinimumMemory := templateFields[31].Descriptor()
+	// template.DefaultMinimumMemory holds the default value on creation for the minimum_memory field.
+	template.DefaultMinimumMemory = templateDescMinimumMemory.Default.(int64)
+	// template.MinimumMemoryValidator is a validator for the "minimum_memory" field. It is called by the builders before save.
+	template.MinimumMemoryValidator = templateDescMinimumMemory.Validators[0].(func(int64) error)
+	// templateDescMinimumCPU is the schema descriptor for minimum_cpu field.
+	templateDescMinimumCPU := templateFields[32].Descriptor()
+	// template.DefaultMinimumCPU holds the default value on creation for the minimum_cpu field.
+	template.DefaultMinimumCPU = templateDescMinimumCPU.Default.(int)
+	// template.MinimumCPUValidator is a validator for the "minimum_cpu" field. It is called by the builders before save.
+	template.MinimumCPUValidator = templateDescMinimumCPU.Validators[0].(func(int) error)
+	// templateDescMinimumDisk is the schema descriptor for minimum_disk field.
+	templateDescMinimumDisk := templateFields[33].Descriptor()
+	// template.DefaultMinimumDisk holds the default value on creation for the minimum_disk field.
+	template.DefaultMinimumDisk = templateDescMinimumDisk.Default.(int64)
+	// template.MinimumDiskValidator is a validator for the "minimum_disk" field. It is called by the builders before save.
+	template.MinimumDiskValidator = templateDescMinimumDisk.Validators[0].(func(int64) error)
+	// templateDescBackupBefore is the schema descriptor for backup_before field.
+	templateDescBackupBefore := templateFields[35].Descriptor()
+	// template.DefaultBackupBefore holds the default value on creation for the backup_before field.
+	template.DefaultBackupBefore = templateDescBackupBefore.Default.([]string)
+	// templateDescBackupAfter is the schema descriptor for backup_after field.
+	templateDescBackupAfter := templateFields[36].Descriptor()
+	// template.DefaultBackupAfter holds the default value on creation for the backup_after field.
+	template.DefaultBackupAfter = templateDescBackupAfter.Default.([]string)
 	// templateDescDeniedFiles is the schema descriptor for denied_files field.
-	templateDescDeniedFiles := templateFields[27].Descriptor()
+	templateDescDeniedFiles := templateFields[37].Descriptor()
 	// template.DefaultDeniedFiles holds the default value on creation for the denied_files field.
 	template.DefaultDeniedFiles = templateDescDeniedFiles.Default.([]string)
 	// templateDescFeatures is the schema descriptor for features field.
-	templateDescFeatures := templateFields[28].Descriptor()
+	templateDescFeatures := templateFields[38].Descriptor()
 	// template.DefaultFeatures holds the default value on creation for the features field.
 	template.DefaultFeatures = templateDescFeatures.Default.([]string)
 	// templateDescID is the schema descriptor for id field.
@@ -2313,6 +2374,26 @@ func init() {
 			return nil
 		}
 	}()
+	templaterevisionMixin := schema.TemplateRevision{}.Mixin()
+	templaterevision.Policy = privacy.NewPolicies(templaterevisionMixin[0], schema.TemplateRevision{})
+	templaterevision.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := templaterevision.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	templaterevisionFields := schema.TemplateRevision{}.Fields()
+	_ = templaterevisionFields
+	// templaterevisionDescRevision is the schema descriptor for revision field.
+	templaterevisionDescRevision := templaterevisionFields[1].Descriptor()
+	// templaterevision.RevisionValidator is a validator for the "revision" field. It is called by the builders before save.
+	templaterevision.RevisionValidator = templaterevisionDescRevision.Validators[0].(func(int) error)
+	// templaterevisionDescReplacedAt is the schema descriptor for replaced_at field.
+	templaterevisionDescReplacedAt := templaterevisionFields[2].Descriptor()
+	// templaterevision.DefaultReplacedAt holds the default value on creation for the replaced_at field.
+	templaterevision.DefaultReplacedAt = templaterevisionDescReplacedAt.Default.(func() time.Time)
 	transferMixin := schema.Transfer{}.Mixin()
 	transfer.Policy = privacy.NewPolicies(transferMixin[0], schema.Transfer{})
 	transfer.Hooks[0] = func(next ent.Mutator) ent.Mutator {

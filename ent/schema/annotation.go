@@ -48,6 +48,9 @@ func connected(query, description string) []schema.Annotation {
 	return []schema.Annotation{entgql.RelayConnection(), entgql.QueryField(query).Description(description)}
 }
 
+// added is the annotation of a list that rows from before it was added have empty.
+func added() schema.Annotation { return entsql.Default("[]") }
+
 func cascade() schema.Annotation { return entsql.OnDelete(entsql.Cascade) }
 func setNull() schema.Annotation { return entsql.OnDelete(entsql.SetNull) }
 

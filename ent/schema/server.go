@@ -37,6 +37,10 @@ func (Server) Fields() []ent.Field {
 			Comment("Identifier of the node."),
 		field.String("template_id").Annotations(key(), filterable()).
 			Comment("Identifier of the template."),
+		field.Int("template_revision").Default(1).Positive().
+			Comment("Revision of the template that the server runs by."),
+		field.String("startup_command").Default("").MaxLen(128).
+			Comment("Name of the template's command that starts the server; empty for the usual one."),
 	}
 	fields = append(fields, serverShape()...)
 	fields = append(fields, serverDesired()...)

@@ -1,8 +1,6 @@
 package schema
 
 import (
-	"encoding/json"
-
 	"entgo.io/contrib/entgql"
 	"entgo.io/ent"
 	"entgo.io/ent/schema"
@@ -38,6 +36,10 @@ func (Template) Fields() []ent.Field {
 			Comment("What the template runs."),
 		field.String("author").Default("").MaxLen(255).
 			Comment("Who wrote the template."),
+		field.Strings("tags").Default([]string{}).Annotations(added()).
+			Comment("Words by which people find the template."),
+		field.Int("revision").Default(1).Positive().
+			Comment("Counts the changes that matter to servers; theirs say which one they run by."),
 		field.Bool("builtin").Default(false).
 			Annotations(filterable()).
 			Comment("Whether the template came with Catalyst."),
@@ -46,10 +48,17 @@ func (Template) Fields() []ent.Field {
 			Comment("Images that servers of the template may run in."),
 		field.String("default_image").Default("").MaxLen(512).
 			Comment("Image of servers that name none; empty for a program of the node itself."),
+		field.Strings("architectures").Default([]string{}).Annotations(added()).
+			Comment("Machines that the program runs on, such as amd64; any when empty."),
 		field.Text("startup").Default("").MaxLen(32768).
 			Comment("Shell line that starts the server, with {{KEY}} placeholders; used when startupArgv is empty."),
 		field.Strings("startup_argv").Default([]string{}).
 			Comment("Program and arguments that start the server, with {{KEY}} placeholders."),
+		field.JSON("startup_commands", []kind.TemplateCommand{}).Default([]kind.TemplateCommand{}).
+			Annotations(added(), entgql.Type("[TemplateCommand!]")).
+			Comment("Other ways to start the server, which people can choose."),
+		field.Bool("image_entrypoint").Default(false).
+			Comment("Whether the image's own entrypoint runs the startup, which it finds in STARTUP, as images made for Pterodactyl and Pelican expect."),
 		field.JSON("variables", []kind.TemplateVariable{}).Default([]kind.TemplateVariable{}).
 			Annotations(entgql.Type("[TemplateVariable!]")).
 			Comment("Variables of the server's environment."),
@@ -107,9 +116,19 @@ func templateDefaults() []ent.Field {
 			Comment("Swap of a new server."),
 		field.Int("ports_wanted").Default(0).Range(0, 64).
 			Comment("Number of allocations that a new server is given."),
-		field.JSON("config_files", json.RawMessage{}).Optional().
-			Annotations(hidden()).
+		field.Int64("minimum_memory").Default(0).NonNegative().Annotations(bytes()).
+			Comment("Memory that the program cannot do without; 0 says nothing."),
+		field.Int("minimum_cpu").Default(0).NonNegative().
+			Comment("CPU that the program cannot do without, in percent of one core; 0 says nothing."),
+		field.Int64("minimum_disk").Default(0).NonNegative().Annotations(bytes()).
+			Comment("Disk that the program cannot do without; 0 says nothing."),
+		field.JSON("config_files", []kind.ConfigFile{}).Optional().
+			Annotations(entgql.Type("[TemplateConfigFile!]")).
 			Comment("Configuration files that are rewritten before each start."),
+		field.Strings("backup_before").Default([]string{}).Annotations(added()).
+			Comment("Lines that are sent to a running server's console before a backup reads its files."),
+		field.Strings("backup_after").Default([]string{}).Annotations(added()).
+			Comment("Lines that are sent when it has."),
 		field.Strings("denied_files").Default([]string{}).
 			Comment("Patterns of files that users may not touch."),
 		field.Strings("features").Default([]string{}).

@@ -32,6 +32,10 @@ const (
 	FieldNodeID = "node_id"
 	// FieldTemplateID holds the string denoting the template_id field in the database.
 	FieldTemplateID = "template_id"
+	// FieldTemplateRevision holds the string denoting the template_revision field in the database.
+	FieldTemplateRevision = "template_revision"
+	// FieldStartupCommand holds the string denoting the startup_command field in the database.
+	FieldStartupCommand = "startup_command"
 	// FieldImage holds the string denoting the image field in the database.
 	FieldImage = "image"
 	// FieldMemory holds the string denoting the memory field in the database.
@@ -204,6 +208,8 @@ var Columns = []string{
 	FieldOwnerID,
 	FieldNodeID,
 	FieldTemplateID,
+	FieldTemplateRevision,
+	FieldStartupCommand,
 	FieldImage,
 	FieldMemory,
 	FieldCPU,
@@ -270,6 +276,14 @@ var (
 	DefaultDescription string
 	// DescriptionValidator is a validator for the "description" field. It is called by the builders before save.
 	DescriptionValidator func(string) error
+	// DefaultTemplateRevision holds the default value on creation for the "template_revision" field.
+	DefaultTemplateRevision int
+	// TemplateRevisionValidator is a validator for the "template_revision" field. It is called by the builders before save.
+	TemplateRevisionValidator func(int) error
+	// DefaultStartupCommand holds the default value on creation for the "startup_command" field.
+	DefaultStartupCommand string
+	// StartupCommandValidator is a validator for the "startup_command" field. It is called by the builders before save.
+	StartupCommandValidator func(string) error
 	// DefaultImage holds the default value on creation for the "image" field.
 	DefaultImage string
 	// ImageValidator is a validator for the "image" field. It is called by the builders before save.
@@ -449,6 +463,16 @@ func ByNodeID(opts ...sql.OrderTermOption) OrderOption {
 // ByTemplateID orders the results by the template_id field.
 func ByTemplateID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldTemplateID, opts...).ToFunc()
+}
+
+// ByTemplateRevision orders the results by the template_revision field.
+func ByTemplateRevision(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTemplateRevision, opts...).ToFunc()
+}
+
+// ByStartupCommand orders the results by the startup_command field.
+func ByStartupCommand(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldStartupCommand, opts...).ToFunc()
 }
 
 // ByImage orders the results by the image field.

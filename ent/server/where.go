@@ -101,6 +101,16 @@ func TemplateID(v string) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldTemplateID, v))
 }
 
+// TemplateRevision applies equality check predicate on the "template_revision" field. It's identical to TemplateRevisionEQ.
+func TemplateRevision(v int) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldTemplateRevision, v))
+}
+
+// StartupCommand applies equality check predicate on the "startup_command" field. It's identical to StartupCommandEQ.
+func StartupCommand(v string) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldStartupCommand, v))
+}
+
 // Image applies equality check predicate on the "image" field. It's identical to ImageEQ.
 func Image(v string) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldImage, v))
@@ -644,6 +654,111 @@ func TemplateIDEqualFold(v string) predicate.Server {
 // TemplateIDContainsFold applies the ContainsFold predicate on the "template_id" field.
 func TemplateIDContainsFold(v string) predicate.Server {
 	return predicate.Server(sql.FieldContainsFold(FieldTemplateID, v))
+}
+
+// TemplateRevisionEQ applies the EQ predicate on the "template_revision" field.
+func TemplateRevisionEQ(v int) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldTemplateRevision, v))
+}
+
+// TemplateRevisionNEQ applies the NEQ predicate on the "template_revision" field.
+func TemplateRevisionNEQ(v int) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldTemplateRevision, v))
+}
+
+// TemplateRevisionIn applies the In predicate on the "template_revision" field.
+func TemplateRevisionIn(vs ...int) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldTemplateRevision, vs...))
+}
+
+// TemplateRevisionNotIn applies the NotIn predicate on the "template_revision" field.
+func TemplateRevisionNotIn(vs ...int) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldTemplateRevision, vs...))
+}
+
+// TemplateRevisionGT applies the GT predicate on the "template_revision" field.
+func TemplateRevisionGT(v int) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldTemplateRevision, v))
+}
+
+// TemplateRevisionGTE applies the GTE predicate on the "template_revision" field.
+func TemplateRevisionGTE(v int) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldTemplateRevision, v))
+}
+
+// TemplateRevisionLT applies the LT predicate on the "template_revision" field.
+func TemplateRevisionLT(v int) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldTemplateRevision, v))
+}
+
+// TemplateRevisionLTE applies the LTE predicate on the "template_revision" field.
+func TemplateRevisionLTE(v int) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldTemplateRevision, v))
+}
+
+// StartupCommandEQ applies the EQ predicate on the "startup_command" field.
+func StartupCommandEQ(v string) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldStartupCommand, v))
+}
+
+// StartupCommandNEQ applies the NEQ predicate on the "startup_command" field.
+func StartupCommandNEQ(v string) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldStartupCommand, v))
+}
+
+// StartupCommandIn applies the In predicate on the "startup_command" field.
+func StartupCommandIn(vs ...string) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldStartupCommand, vs...))
+}
+
+// StartupCommandNotIn applies the NotIn predicate on the "startup_command" field.
+func StartupCommandNotIn(vs ...string) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldStartupCommand, vs...))
+}
+
+// StartupCommandGT applies the GT predicate on the "startup_command" field.
+func StartupCommandGT(v string) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldStartupCommand, v))
+}
+
+// StartupCommandGTE applies the GTE predicate on the "startup_command" field.
+func StartupCommandGTE(v string) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldStartupCommand, v))
+}
+
+// StartupCommandLT applies the LT predicate on the "startup_command" field.
+func StartupCommandLT(v string) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldStartupCommand, v))
+}
+
+// StartupCommandLTE applies the LTE predicate on the "startup_command" field.
+func StartupCommandLTE(v string) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldStartupCommand, v))
+}
+
+// StartupCommandContains applies the Contains predicate on the "startup_command" field.
+func StartupCommandContains(v string) predicate.Server {
+	return predicate.Server(sql.FieldContains(FieldStartupCommand, v))
+}
+
+// StartupCommandHasPrefix applies the HasPrefix predicate on the "startup_command" field.
+func StartupCommandHasPrefix(v string) predicate.Server {
+	return predicate.Server(sql.FieldHasPrefix(FieldStartupCommand, v))
+}
+
+// StartupCommandHasSuffix applies the HasSuffix predicate on the "startup_command" field.
+func StartupCommandHasSuffix(v string) predicate.Server {
+	return predicate.Server(sql.FieldHasSuffix(FieldStartupCommand, v))
+}
+
+// StartupCommandEqualFold applies the EqualFold predicate on the "startup_command" field.
+func StartupCommandEqualFold(v string) predicate.Server {
+	return predicate.Server(sql.FieldEqualFold(FieldStartupCommand, v))
+}
+
+// StartupCommandContainsFold applies the ContainsFold predicate on the "startup_command" field.
+func StartupCommandContainsFold(v string) predicate.Server {
+	return predicate.Server(sql.FieldContainsFold(FieldStartupCommand, v))
 }
 
 // ImageEQ applies the EQ predicate on the "image" field.

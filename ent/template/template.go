@@ -30,16 +30,26 @@ const (
 	FieldDescription = "description"
 	// FieldAuthor holds the string denoting the author field in the database.
 	FieldAuthor = "author"
+	// FieldTags holds the string denoting the tags field in the database.
+	FieldTags = "tags"
+	// FieldRevision holds the string denoting the revision field in the database.
+	FieldRevision = "revision"
 	// FieldBuiltin holds the string denoting the builtin field in the database.
 	FieldBuiltin = "builtin"
 	// FieldImages holds the string denoting the images field in the database.
 	FieldImages = "images"
 	// FieldDefaultImage holds the string denoting the default_image field in the database.
 	FieldDefaultImage = "default_image"
+	// FieldArchitectures holds the string denoting the architectures field in the database.
+	FieldArchitectures = "architectures"
 	// FieldStartup holds the string denoting the startup field in the database.
 	FieldStartup = "startup"
 	// FieldStartupArgv holds the string denoting the startup_argv field in the database.
 	FieldStartupArgv = "startup_argv"
+	// FieldStartupCommands holds the string denoting the startup_commands field in the database.
+	FieldStartupCommands = "startup_commands"
+	// FieldImageEntrypoint holds the string denoting the image_entrypoint field in the database.
+	FieldImageEntrypoint = "image_entrypoint"
 	// FieldVariables holds the string denoting the variables field in the database.
 	FieldVariables = "variables"
 	// FieldInstallImage holds the string denoting the install_image field in the database.
@@ -74,8 +84,18 @@ const (
 	FieldSwap = "swap"
 	// FieldPortsWanted holds the string denoting the ports_wanted field in the database.
 	FieldPortsWanted = "ports_wanted"
+	// FieldMinimumMemory holds the string denoting the minimum_memory field in the database.
+	FieldMinimumMemory = "minimum_memory"
+	// FieldMinimumCPU holds the string denoting the minimum_cpu field in the database.
+	FieldMinimumCPU = "minimum_cpu"
+	// FieldMinimumDisk holds the string denoting the minimum_disk field in the database.
+	FieldMinimumDisk = "minimum_disk"
 	// FieldConfigFiles holds the string denoting the config_files field in the database.
 	FieldConfigFiles = "config_files"
+	// FieldBackupBefore holds the string denoting the backup_before field in the database.
+	FieldBackupBefore = "backup_before"
+	// FieldBackupAfter holds the string denoting the backup_after field in the database.
+	FieldBackupAfter = "backup_after"
 	// FieldDeniedFiles holds the string denoting the denied_files field in the database.
 	FieldDeniedFiles = "denied_files"
 	// FieldFeatures holds the string denoting the features field in the database.
@@ -102,11 +122,16 @@ var Columns = []string{
 	FieldSlug,
 	FieldDescription,
 	FieldAuthor,
+	FieldTags,
+	FieldRevision,
 	FieldBuiltin,
 	FieldImages,
 	FieldDefaultImage,
+	FieldArchitectures,
 	FieldStartup,
 	FieldStartupArgv,
+	FieldStartupCommands,
+	FieldImageEntrypoint,
 	FieldVariables,
 	FieldInstallImage,
 	FieldInstallScript,
@@ -124,7 +149,12 @@ var Columns = []string{
 	FieldDisk,
 	FieldSwap,
 	FieldPortsWanted,
+	FieldMinimumMemory,
+	FieldMinimumCPU,
+	FieldMinimumDisk,
 	FieldConfigFiles,
+	FieldBackupBefore,
+	FieldBackupAfter,
 	FieldDeniedFiles,
 	FieldFeatures,
 }
@@ -165,6 +195,12 @@ var (
 	DefaultAuthor string
 	// AuthorValidator is a validator for the "author" field. It is called by the builders before save.
 	AuthorValidator func(string) error
+	// DefaultTags holds the default value on creation for the "tags" field.
+	DefaultTags []string
+	// DefaultRevision holds the default value on creation for the "revision" field.
+	DefaultRevision int
+	// RevisionValidator is a validator for the "revision" field. It is called by the builders before save.
+	RevisionValidator func(int) error
 	// DefaultBuiltin holds the default value on creation for the "builtin" field.
 	DefaultBuiltin bool
 	// DefaultImages holds the default value on creation for the "images" field.
@@ -173,12 +209,18 @@ var (
 	DefaultDefaultImage string
 	// DefaultImageValidator is a validator for the "default_image" field. It is called by the builders before save.
 	DefaultImageValidator func(string) error
+	// DefaultArchitectures holds the default value on creation for the "architectures" field.
+	DefaultArchitectures []string
 	// DefaultStartup holds the default value on creation for the "startup" field.
 	DefaultStartup string
 	// StartupValidator is a validator for the "startup" field. It is called by the builders before save.
 	StartupValidator func(string) error
 	// DefaultStartupArgv holds the default value on creation for the "startup_argv" field.
 	DefaultStartupArgv []string
+	// DefaultStartupCommands holds the default value on creation for the "startup_commands" field.
+	DefaultStartupCommands []kind.TemplateCommand
+	// DefaultImageEntrypoint holds the default value on creation for the "image_entrypoint" field.
+	DefaultImageEntrypoint bool
 	// DefaultVariables holds the default value on creation for the "variables" field.
 	DefaultVariables []kind.TemplateVariable
 	// DefaultInstallImage holds the default value on creation for the "install_image" field.
@@ -237,6 +279,22 @@ var (
 	DefaultPortsWanted int
 	// PortsWantedValidator is a validator for the "ports_wanted" field. It is called by the builders before save.
 	PortsWantedValidator func(int) error
+	// DefaultMinimumMemory holds the default value on creation for the "minimum_memory" field.
+	DefaultMinimumMemory int64
+	// MinimumMemoryValidator is a validator for the "minimum_memory" field. It is called by the builders before save.
+	MinimumMemoryValidator func(int64) error
+	// DefaultMinimumCPU holds the default value on creation for the "minimum_cpu" field.
+	DefaultMinimumCPU int
+	// MinimumCPUValidator is a validator for the "minimum_cpu" field. It is called by the builders before save.
+	MinimumCPUValidator func(int) error
+	// DefaultMinimumDisk holds the default value on creation for the "minimum_disk" field.
+	DefaultMinimumDisk int64
+	// MinimumDiskValidator is a validator for the "minimum_disk" field. It is called by the builders before save.
+	MinimumDiskValidator func(int64) error
+	// DefaultBackupBefore holds the default value on creation for the "backup_before" field.
+	DefaultBackupBefore []string
+	// DefaultBackupAfter holds the default value on creation for the "backup_after" field.
+	DefaultBackupAfter []string
 	// DefaultDeniedFiles holds the default value on creation for the "denied_files" field.
 	DefaultDeniedFiles []string
 	// DefaultFeatures holds the default value on creation for the "features" field.
@@ -297,6 +355,11 @@ func ByAuthor(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAuthor, opts...).ToFunc()
 }
 
+// ByRevision orders the results by the revision field.
+func ByRevision(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRevision, opts...).ToFunc()
+}
+
 // ByBuiltin orders the results by the builtin field.
 func ByBuiltin(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldBuiltin, opts...).ToFunc()
@@ -310,6 +373,11 @@ func ByDefaultImage(opts ...sql.OrderTermOption) OrderOption {
 // ByStartup orders the results by the startup field.
 func ByStartup(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldStartup, opts...).ToFunc()
+}
+
+// ByImageEntrypoint orders the results by the image_entrypoint field.
+func ByImageEntrypoint(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldImageEntrypoint, opts...).ToFunc()
 }
 
 // ByInstallImage orders the results by the install_image field.
@@ -385,6 +453,21 @@ func BySwap(opts ...sql.OrderTermOption) OrderOption {
 // ByPortsWanted orders the results by the ports_wanted field.
 func ByPortsWanted(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPortsWanted, opts...).ToFunc()
+}
+
+// ByMinimumMemory orders the results by the minimum_memory field.
+func ByMinimumMemory(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMinimumMemory, opts...).ToFunc()
+}
+
+// ByMinimumCPU orders the results by the minimum_cpu field.
+func ByMinimumCPU(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMinimumCPU, opts...).ToFunc()
+}
+
+// ByMinimumDisk orders the results by the minimum_disk field.
+func ByMinimumDisk(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMinimumDisk, opts...).ToFunc()
 }
 
 // ByServersCount orders the results by servers count.

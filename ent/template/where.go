@@ -96,6 +96,11 @@ func Author(v string) predicate.Template {
 	return predicate.Template(sql.FieldEQ(FieldAuthor, v))
 }
 
+// Revision applies equality check predicate on the "revision" field. It's identical to RevisionEQ.
+func Revision(v int) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldRevision, v))
+}
+
 // Builtin applies equality check predicate on the "builtin" field. It's identical to BuiltinEQ.
 func Builtin(v bool) predicate.Template {
 	return predicate.Template(sql.FieldEQ(FieldBuiltin, v))
@@ -109,6 +114,11 @@ func DefaultImage(v string) predicate.Template {
 // Startup applies equality check predicate on the "startup" field. It's identical to StartupEQ.
 func Startup(v string) predicate.Template {
 	return predicate.Template(sql.FieldEQ(FieldStartup, v))
+}
+
+// ImageEntrypoint applies equality check predicate on the "image_entrypoint" field. It's identical to ImageEntrypointEQ.
+func ImageEntrypoint(v bool) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldImageEntrypoint, v))
 }
 
 // InstallImage applies equality check predicate on the "install_image" field. It's identical to InstallImageEQ.
@@ -179,6 +189,21 @@ func Swap(v int64) predicate.Template {
 // PortsWanted applies equality check predicate on the "ports_wanted" field. It's identical to PortsWantedEQ.
 func PortsWanted(v int) predicate.Template {
 	return predicate.Template(sql.FieldEQ(FieldPortsWanted, v))
+}
+
+// MinimumMemory applies equality check predicate on the "minimum_memory" field. It's identical to MinimumMemoryEQ.
+func MinimumMemory(v int64) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldMinimumMemory, v))
+}
+
+// MinimumCPU applies equality check predicate on the "minimum_cpu" field. It's identical to MinimumCPUEQ.
+func MinimumCPU(v int) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldMinimumCPU, v))
+}
+
+// MinimumDisk applies equality check predicate on the "minimum_disk" field. It's identical to MinimumDiskEQ.
+func MinimumDisk(v int64) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldMinimumDisk, v))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
@@ -531,6 +556,46 @@ func AuthorContainsFold(v string) predicate.Template {
 	return predicate.Template(sql.FieldContainsFold(FieldAuthor, v))
 }
 
+// RevisionEQ applies the EQ predicate on the "revision" field.
+func RevisionEQ(v int) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldRevision, v))
+}
+
+// RevisionNEQ applies the NEQ predicate on the "revision" field.
+func RevisionNEQ(v int) predicate.Template {
+	return predicate.Template(sql.FieldNEQ(FieldRevision, v))
+}
+
+// RevisionIn applies the In predicate on the "revision" field.
+func RevisionIn(vs ...int) predicate.Template {
+	return predicate.Template(sql.FieldIn(FieldRevision, vs...))
+}
+
+// RevisionNotIn applies the NotIn predicate on the "revision" field.
+func RevisionNotIn(vs ...int) predicate.Template {
+	return predicate.Template(sql.FieldNotIn(FieldRevision, vs...))
+}
+
+// RevisionGT applies the GT predicate on the "revision" field.
+func RevisionGT(v int) predicate.Template {
+	return predicate.Template(sql.FieldGT(FieldRevision, v))
+}
+
+// RevisionGTE applies the GTE predicate on the "revision" field.
+func RevisionGTE(v int) predicate.Template {
+	return predicate.Template(sql.FieldGTE(FieldRevision, v))
+}
+
+// RevisionLT applies the LT predicate on the "revision" field.
+func RevisionLT(v int) predicate.Template {
+	return predicate.Template(sql.FieldLT(FieldRevision, v))
+}
+
+// RevisionLTE applies the LTE predicate on the "revision" field.
+func RevisionLTE(v int) predicate.Template {
+	return predicate.Template(sql.FieldLTE(FieldRevision, v))
+}
+
 // BuiltinEQ applies the EQ predicate on the "builtin" field.
 func BuiltinEQ(v bool) predicate.Template {
 	return predicate.Template(sql.FieldEQ(FieldBuiltin, v))
@@ -669,6 +734,16 @@ func StartupEqualFold(v string) predicate.Template {
 // StartupContainsFold applies the ContainsFold predicate on the "startup" field.
 func StartupContainsFold(v string) predicate.Template {
 	return predicate.Template(sql.FieldContainsFold(FieldStartup, v))
+}
+
+// ImageEntrypointEQ applies the EQ predicate on the "image_entrypoint" field.
+func ImageEntrypointEQ(v bool) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldImageEntrypoint, v))
+}
+
+// ImageEntrypointNEQ applies the NEQ predicate on the "image_entrypoint" field.
+func ImageEntrypointNEQ(v bool) predicate.Template {
+	return predicate.Template(sql.FieldNEQ(FieldImageEntrypoint, v))
 }
 
 // InstallImageEQ applies the EQ predicate on the "install_image" field.
@@ -1354,6 +1429,126 @@ func PortsWantedLT(v int) predicate.Template {
 // PortsWantedLTE applies the LTE predicate on the "ports_wanted" field.
 func PortsWantedLTE(v int) predicate.Template {
 	return predicate.Template(sql.FieldLTE(FieldPortsWanted, v))
+}
+
+// MinimumMemoryEQ applies the EQ predicate on the "minimum_memory" field.
+func MinimumMemoryEQ(v int64) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldMinimumMemory, v))
+}
+
+// MinimumMemoryNEQ applies the NEQ predicate on the "minimum_memory" field.
+func MinimumMemoryNEQ(v int64) predicate.Template {
+	return predicate.Template(sql.FieldNEQ(FieldMinimumMemory, v))
+}
+
+// MinimumMemoryIn applies the In predicate on the "minimum_memory" field.
+func MinimumMemoryIn(vs ...int64) predicate.Template {
+	return predicate.Template(sql.FieldIn(FieldMinimumMemory, vs...))
+}
+
+// MinimumMemoryNotIn applies the NotIn predicate on the "minimum_memory" field.
+func MinimumMemoryNotIn(vs ...int64) predicate.Template {
+	return predicate.Template(sql.FieldNotIn(FieldMinimumMemory, vs...))
+}
+
+// MinimumMemoryGT applies the GT predicate on the "minimum_memory" field.
+func MinimumMemoryGT(v int64) predicate.Template {
+	return predicate.Template(sql.FieldGT(FieldMinimumMemory, v))
+}
+
+// MinimumMemoryGTE applies the GTE predicate on the "minimum_memory" field.
+func MinimumMemoryGTE(v int64) predicate.Template {
+	return predicate.Template(sql.FieldGTE(FieldMinimumMemory, v))
+}
+
+// MinimumMemoryLT applies the LT predicate on the "minimum_memory" field.
+func MinimumMemoryLT(v int64) predicate.Template {
+	return predicate.Template(sql.FieldLT(FieldMinimumMemory, v))
+}
+
+// MinimumMemoryLTE applies the LTE predicate on the "minimum_memory" field.
+func MinimumMemoryLTE(v int64) predicate.Template {
+	return predicate.Template(sql.FieldLTE(FieldMinimumMemory, v))
+}
+
+// MinimumCPUEQ applies the EQ predicate on the "minimum_cpu" field.
+func MinimumCPUEQ(v int) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldMinimumCPU, v))
+}
+
+// MinimumCPUNEQ applies the NEQ predicate on the "minimum_cpu" field.
+func MinimumCPUNEQ(v int) predicate.Template {
+	return predicate.Template(sql.FieldNEQ(FieldMinimumCPU, v))
+}
+
+// MinimumCPUIn applies the In predicate on the "minimum_cpu" field.
+func MinimumCPUIn(vs ...int) predicate.Template {
+	return predicate.Template(sql.FieldIn(FieldMinimumCPU, vs...))
+}
+
+// MinimumCPUNotIn applies the NotIn predicate on the "minimum_cpu" field.
+func MinimumCPUNotIn(vs ...int) predicate.Template {
+	return predicate.Template(sql.FieldNotIn(FieldMinimumCPU, vs...))
+}
+
+// MinimumCPUGT applies the GT predicate on the "minimum_cpu" field.
+func MinimumCPUGT(v int) predicate.Template {
+	return predicate.Template(sql.FieldGT(FieldMinimumCPU, v))
+}
+
+// MinimumCPUGTE applies the GTE predicate on the "minimum_cpu" field.
+func MinimumCPUGTE(v int) predicate.Template {
+	return predicate.Template(sql.FieldGTE(FieldMinimumCPU, v))
+}
+
+// MinimumCPULT applies the LT predicate on the "minimum_cpu" field.
+func MinimumCPULT(v int) predicate.Template {
+	return predicate.Template(sql.FieldLT(FieldMinimumCPU, v))
+}
+
+// MinimumCPULTE applies the LTE predicate on the "minimum_cpu" field.
+func MinimumCPULTE(v int) predicate.Template {
+	return predicate.Template(sql.FieldLTE(FieldMinimumCPU, v))
+}
+
+// MinimumDiskEQ applies the EQ predicate on the "minimum_disk" field.
+func MinimumDiskEQ(v int64) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldMinimumDisk, v))
+}
+
+// MinimumDiskNEQ applies the NEQ predicate on the "minimum_disk" field.
+func MinimumDiskNEQ(v int64) predicate.Template {
+	return predicate.Template(sql.FieldNEQ(FieldMinimumDisk, v))
+}
+
+// MinimumDiskIn applies the In predicate on the "minimum_disk" field.
+func MinimumDiskIn(vs ...int64) predicate.Template {
+	return predicate.Template(sql.FieldIn(FieldMinimumDisk, vs...))
+}
+
+// MinimumDiskNotIn applies the NotIn predicate on the "minimum_disk" field.
+func MinimumDiskNotIn(vs ...int64) predicate.Template {
+	return predicate.Template(sql.FieldNotIn(FieldMinimumDisk, vs...))
+}
+
+// MinimumDiskGT applies the GT predicate on the "minimum_disk" field.
+func MinimumDiskGT(v int64) predicate.Template {
+	return predicate.Template(sql.FieldGT(FieldMinimumDisk, v))
+}
+
+// MinimumDiskGTE applies the GTE predicate on the "minimum_disk" field.
+func MinimumDiskGTE(v int64) predicate.Template {
+	return predicate.Template(sql.FieldGTE(FieldMinimumDisk, v))
+}
+
+// MinimumDiskLT applies the LT predicate on the "minimum_disk" field.
+func MinimumDiskLT(v int64) predicate.Template {
+	return predicate.Template(sql.FieldLT(FieldMinimumDisk, v))
+}
+
+// MinimumDiskLTE applies the LTE predicate on the "minimum_disk" field.
+func MinimumDiskLTE(v int64) predicate.Template {
+	return predicate.Template(sql.FieldLTE(FieldMinimumDisk, v))
 }
 
 // ConfigFilesIsNil applies the IsNil predicate on the "config_files" field.

@@ -9,6 +9,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
+	"github.com/catalyst-panel/catalyst/internal/templates/egg"
 )
 
 // What acceptInvite needs.
@@ -57,6 +58,12 @@ type AllocationChangedEvent struct {
 	EntityID string `json:"entityId"`
 	// It as it is now; null when it was deleted.
 	Allocation *ent.Allocation `json:"allocation,omitempty"`
+}
+
+// Answer of applyTemplate.
+type ApplyTemplatePayload struct {
+	// The server.
+	Server *ent.Server `json:"server"`
 }
 
 // What assignAllocation needs.
@@ -413,6 +420,14 @@ type ExecuteTaskPayload struct {
 	Run *ent.TaskRun `json:"run"`
 }
 
+// Answer of exportTemplate.
+type ExportTemplatePayload struct {
+	// The template as text.
+	Document string `json:"document"`
+	// Parts of the template that the format has no place for.
+	Lost []string `json:"lost"`
+}
+
 // Answer of grantServerAccess.
 type GrantServerAccessPayload struct {
 	// The access, when the account exists.
@@ -421,6 +436,34 @@ type GrantServerAccessPayload struct {
 	Invite *ent.Invite `json:"invite,omitempty"`
 	// The token that acceptInvite takes. It is shown this once; hand it to whom you invited.
 	InviteToken *string `json:"inviteToken,omitempty"`
+}
+
+// What importTemplateFromUrl needs.
+type ImportTemplateFromURLInput struct {
+	// Where the template is, such as https://example.com/egg.json. Only public addresses are reached.
+	URL string `json:"url"`
+}
+
+// Answer of importTemplateFromUrl.
+type ImportTemplateFromURLPayload struct {
+	// The new template.
+	Template *ent.Template `json:"template"`
+	// What became of what was imported.
+	Report *egg.Report `json:"report"`
+}
+
+// What importTemplate needs.
+type ImportTemplateInput struct {
+	// The template: Catalyst's own format, or an egg of Pterodactyl (PTDL_v1, PTDL_v2) or Pelican (PLCN_v1 to PLCN_v3), as YAML or JSON.
+	Document string `json:"document"`
+}
+
+// Answer of importTemplate.
+type ImportTemplatePayload struct {
+	// The new template.
+	Template *ent.Template `json:"template"`
+	// What became of what was imported.
+	Report *egg.Report `json:"report"`
 }
 
 // What killServer needs.
@@ -929,6 +972,8 @@ type UpdateServerInput struct {
 	Swap graphql.Omittable[*int64] `json:"swap,omitempty"`
 	// Values of variables. Those that are not named stay as they are.
 	Environment graphql.Omittable[[]kind.EnvVar] `json:"environment,omitempty"`
+	// Name of the template's command that starts the server; empty for the usual one.
+	StartupCommand graphql.Omittable[*string] `json:"startupCommand,omitempty"`
 	// What follows when the program ends by itself.
 	CrashPolicy graphql.Omittable[*kind.CrashPolicy] `json:"crashPolicy,omitempty"`
 	// How often the program is restarted within the window before the server counts as crashed.

@@ -127,6 +127,8 @@ func scope(v *viewer.Viewer, query ent.Query) error {
 		q.Where(predicate.RecoveryCode(onlyIf(false)))
 	case *model.PasswordResetQuery:
 		q.Where(predicate.PasswordReset(onlyIf(false)))
+	case *model.TemplateRevisionQuery:
+		q.Where(predicate.TemplateRevision(onlyIf(false)))
 	case *model.OutboxQuery:
 		q.Where(predicate.Outbox(onlyIf(false)))
 	default:

@@ -59,8 +59,8 @@ func TestScope(t *testing.T) {
 				"Alert": 3, "AlertRule": 1, "Allocation": 2, "ApiKey": 3, "AuditLog": 3, "Backup": 2, "BackupStorage": 1,
 				"EnrolmentToken": 1, "Invite": 2, "Location": 1, "Node": 1, "NodeMetrics": 1, "Outbox": 1, "PasswordReset": 3,
 				"RecoveryCode": 3, "Role": 2, "ScheduledTask": 2, "Server": 2, "ServerAccess": 2, "ServerLog": 2,
-				"ServerMetrics": 2, "Session": 3, "Setting": 1, "SshKey": 3, "TaskRun": 2, "Template": 1, "Transfer": 2,
-				"User": 3, "Webhook": 1, "WebhookDelivery": 1,
+				"ServerMetrics": 2, "Session": 3, "Setting": 1, "SshKey": 3, "TaskRun": 2, "Template": 1, "TemplateRevision": 1,
+				"Transfer": 2, "User": 3, "Webhook": 1, "WebhookDelivery": 1,
 			}},
 		} {
 			t.Run(tt.name, func(t *testing.T) {

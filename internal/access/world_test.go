@@ -95,6 +95,7 @@ func (w *world) belongings(ctx context.Context, x *ent.Tx) {
 			w.access, w.backup, w.task, w.run, w.alert = access, backup, task, run, alert
 		}
 	}
+	x.TemplateRevision.Create().SetTemplateID(w.server.TemplateID).SetRevision(1).SetDocument([]byte("{}")).SaveX(ctx)
 	x.AuditLog.Create().SetAction("user.create").SetOutcome(kind.AuditOutcomeSucceeded).SaveX(ctx)
 	x.AlertRule.Create().SetName("r").SetType(kind.AlertTypeNodeOffline).SaveX(ctx)
 	w.nodeAlert = x.Alert.Create().SetNode(w.node).SetType(kind.AlertTypeNodeOffline).
@@ -131,7 +132,7 @@ func counts(ctx context.Context, t *testing.T, c *ent.Client) map[string]int {
 		"ServerAccess": c.ServerAccess.Query().Count, "ServerLog": c.ServerLog.Query().Count,
 		"ServerMetrics": c.ServerMetrics.Query().Count, "Session": c.Session.Query().Count,
 		"Setting": c.Setting.Query().Count, "SshKey": c.SshKey.Query().Count, "TaskRun": c.TaskRun.Query().Count,
-		"Template": c.Template.Query().Count, "Transfer": c.Transfer.Query().Count, "User": c.User.Query().Count,
+		"Template": c.Template.Query().Count, "TemplateRevision": c.TemplateRevision.Query().Count, "Transfer": c.Transfer.Query().Count, "User": c.User.Query().Count,
 		"Webhook": c.Webhook.Query().Count, "WebhookDelivery": c.WebhookDelivery.Query().Count,
 	} {
 		n, err := count(ctx)

@@ -47,7 +47,7 @@ type Config struct {
 	SecretKeyFile string
 	// MetricsToken has to be sent to see /metrics; without one, only this machine sees it.
 	MetricsToken string
-	// EgressAllow are networks that webhooks may reach although they are not public.
+	// EgressAllow are networks that webhooks and imported templates may be in although they are not public.
 	EgressAllow []string
 	// Runtime is how the node runs servers: auto, containerd or process.
 	Runtime string

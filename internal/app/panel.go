@@ -49,6 +49,9 @@ import (
 // all accounts from one address.
 const credentialChecks, addressChecks = 10, 30
 
+// fetchTimeout is how long a template that is imported from elsewhere may take to arrive.
+const fetchTimeout = 20 * time.Second
+
 // webhookTimeout is how long a webhook may take to answer.
 const webhookTimeout = 10 * time.Second
 
@@ -143,6 +146,10 @@ func (p *panel) makeServices(ctx context.Context) error {
 		perAddress = ratelimit.New(ratelimit.Config{Limit: addressChecks, Window: time.Minute})
 	}
 	client := p.store.Client
+	allowed, err := p.config.egress()
+	if err != nil {
+		return err
+	}
 	if p.secrets, err = seal.LoadOrCreate(p.config.SecretKeyFile); err != nil {
 		return err
 	}
@@ -168,7 +175,7 @@ func (p *panel) makeServices(ctx context.Context) error {
 	}
 	p.nodes = nodes.New(nodes.Config{Client: client, Bus: p.bus, Logger: p.log, PublicURL: p.config.PublicURL, Recheck: p.link.Recheck})
 	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Logger: p.log})
-	p.templates = templates.New(templates.Config{Client: client, Logger: p.log})
+	p.templates = templates.New(templates.Config{Client: client, Logger: p.log, HTTP: egress.Policy{Allowed: allowed}.Client(fetchTimeout)})
 	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{
 		Client: client, Link: p.link, Gate: keeper, Logger: p.log, Dialect: p.store.Dialect,
 	})

@@ -40,7 +40,7 @@ func (s *Service) Clone(ctx context.Context, in CloneInput) (*ent.Server, error)
 		Name: in.Name, TemplateID: original.TemplateID, NodeID: in.NodeID, OwnerID: in.OwnerID, AllocationIDs: in.AllocationIDs,
 		Description: &original.Description, Image: &original.Image, CrashPolicy: &original.CrashPolicy,
 		Memory: &original.Memory, CPU: &original.CPU, Disk: &original.Disk, Swap: &original.Swap,
-		StartOnInstall: in.StartOnInstall, inherited: original.Environment,
+		StartOnInstall: in.StartOnInstall, inherited: original.Environment, StartupCommand: &original.StartupCommand,
 	}
 	if mayInfrastructure(ctx) { // others get the usual network
 		create.NetworkMode, create.Network = &original.NetworkMode, original.Network

@@ -34,6 +34,7 @@ type CreateInput struct {
 	NetworkMode        *kind.NetworkMode
 	Network            *string
 	CrashPolicy        *kind.CrashPolicy
+	StartupCommand     *string
 	StartOnInstall     bool
 
 	// inherited are the values of the server that is cloned.
@@ -130,7 +131,14 @@ func (s *Service) plan(ctx context.Context, in CreateInput) (*plan, error) {
 	if len(in.AllocationIDs) > maxAllocations {
 		return nil, fault.Input("allocationIds", "A server may have %d allocations at the most.", maxAllocations)
 	}
-	if p.environment, err = templates.Resolve(templates.Document(tmpl), in.inherited, in.Environment, infrastructure); err != nil {
+	recipe := templates.Document(tmpl)
+	if err := checkCommand(recipe, in.StartupCommand); err != nil {
+		return nil, err
+	}
+	if err := checkMinimum(recipe.Minimum, p); err != nil {
+		return nil, err
+	}
+	if p.environment, err = templates.Resolve(recipe, in.inherited, in.Environment, infrastructure); err != nil {
 		return nil, err
 	}
 	p.ownerID, err = s.owner(ctx, in.OwnerID)
@@ -157,6 +165,24 @@ func checkProgram(tmpl *ent.Template, has string, image *string, swap *int64, mo
 		return fault.Input("image", "The template offers no other image; naming one needs the permission node.update.")
 	}
 	return fault.Input("image", "The template offers %s; naming another image needs the permission node.update.", strings.Join(names, ", "))
+}
+
+// checkMinimum refuses limits below what the program cannot do without.
+func checkMinimum(least kind.TemplateLimits, p *plan) error {
+	for _, l := range []struct {
+		field      string
+		has, least int64
+		unit       string
+	}{
+		{"memory", p.memory, least.Memory, "bytes of memory"},
+		{"disk", p.disk, least.Disk, "bytes of disk space"},
+		{"cpu", int64(p.cpu), int64(least.CPU), "percent of one core"},
+	} {
+		if l.has != 0 && l.has < l.least {
+			return fault.Input(l.field, "The template needs %d %s at least.", l.least, l.unit)
+		}
+	}
+	return nil
 }
 
 // owner returns who will own a new server: the caller, or somebody the caller may see.
@@ -211,7 +237,8 @@ func (s *Service) home(ctx context.Context, t *ent.Tx, in CreateInput, p *plan) 
 // create fills a new server in from the plan.
 func (p *plan) create(t *ent.Tx, in CreateInput) *ent.ServerCreate {
 	return t.Server.Create().
-		SetName(strings.TrimSpace(in.Name)).SetNillableDescription(in.Description).SetTemplateID(p.template.ID).SetOwnerID(p.ownerID).
+		SetName(strings.TrimSpace(in.Name)).SetNillableDescription(in.Description).SetTemplateID(p.template.ID).SetTemplateRevision(p.template.Revision).
+		SetNillableStartupCommand(in.StartupCommand).SetOwnerID(p.ownerID).
 		SetImage(p.image).SetMemory(p.memory).SetDisk(p.disk).SetSwap(p.swap).SetCPU(p.cpu).
 		SetEnvironment(p.environment).SetCrashPolicy(p.crashPolicy).
 		SetNillableCrashMaxRestarts(p.maxRestarts).SetNillableCrashWindow(p.window).SetNillableNetwork(in.Network).SetStateChangedAt(now())

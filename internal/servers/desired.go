@@ -14,6 +14,8 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/allocation"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/templates"
+	"github.com/catalyst-panel/catalyst/internal/templates/document"
 	"github.com/catalyst-panel/catalyst/internal/templates/placeholder"
 	"github.com/catalyst-panel/catalyst/internal/tx"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
@@ -48,13 +50,17 @@ func (s *Service) wanted(ctx context.Context, where func(*sql.Selector)) ([]Want
 	if err != nil {
 		return nil, fmt.Errorf("read servers: %w", err)
 	}
+	recipes, err := templates.ReadRecipes(ctx, s.Client, rows...)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Wanted, len(rows))
 	for i, sv := range rows {
 		if sv.DeletedAt != nil {
 			out[i].Remove = &protocol.RemoveServerRequest{ServerId: sv.ID, KeepFiles: sv.KeepFiles}
 			continue
 		}
-		out[i].Apply = &protocol.ApplyServerRequest{Spec: spec(sv), Desired: &protocol.Desired{
+		out[i].Apply = &protocol.ApplyServerRequest{Spec: spec(sv, recipes.Of(sv)), Desired: &protocol.Desired{
 			Generation: uint64(sv.Generation), Power: powers[sv.Power], Run: uint64(sv.Run), CrashResets: uint64(sv.CrashResets),
 		}}
 	}
@@ -124,26 +130,26 @@ var (
 )
 
 // spec is a server as its node needs to know it, with every placeholder resolved.
-func spec(sv *ent.Server) *protocol.ServerSpec {
-	tmpl := sv.Edges.Template
-	environment := environment(sv)
+func spec(sv *ent.Server, t document.Template) *protocol.ServerSpec {
+	environment := environment(sv, t)
 	out := &protocol.ServerSpec{
 		ServerId: sv.ID, Name: sv.Name, Image: sv.Image, Environment: environment,
 		Limits: &protocol.Limits{Memory: sv.Memory, Swap: sv.Swap, Disk: sv.Disk, Cpu: int32(sv.CPU)},
 		Stop: &protocol.StopSpec{
-			Command: tmpl.StopCommand, Signal: trimSIG(tmpl.StopSignal), GraceMs: int64(tmpl.StopGrace) * 1000,
+			Command: t.Stop.Command, Signal: trimSIG(t.Stop.Signal), GraceMs: int64(or(t.Stop.Grace, document.DefaultGrace)) * 1000,
 		},
-		ReadyPatterns: tmpl.ReadyPatterns, StartTimeoutMs: int64(tmpl.StartTimeout) * 1000,
+		ReadyPatterns: t.Ready.Patterns, StartTimeoutMs: int64(t.Ready.Timeout) * 1000,
 		Crash: &protocol.CrashSpec{
 			Policy: policies[sv.CrashPolicy], MaxRestarts: int32(sv.CrashMaxRestarts), WindowMs: int64(sv.CrashWindow) * 1000,
 		},
 		Console:     &protocol.ConsoleSpec{After: uint64(sv.ConsoleSeq), LinesPerSecond: int64(or(sv.ConsoleRateLines, 0)), BytesPerSecond: or(sv.ConsoleRateBytes, 0)},
-		NetworkMode: string(sv.NetworkMode), Network: or(sv.Network, ""), Tty: tmpl.Tty,
+		NetworkMode: string(sv.NetworkMode), Network: or(sv.Network, ""), Tty: t.Terminal,
 	}
-	if len(tmpl.StartupArgv) > 0 {
-		out.Argv = placeholder.Argv(tmpl.StartupArgv, environment)
+	command := startup(t, sv.StartupCommand)
+	if len(command.Argv) > 0 {
+		out.Argv = placeholder.Argv(command.Argv, environment)
 	} else {
-		out.Shell = placeholder.Shell(tmpl.Startup)
+		out.Shell = placeholder.Shell(command.Shell)
 	}
 	for _, a := range sv.Edges.Allocations {
 		out.Ports = append(out.Ports, &protocol.Port{Ip: a.IP, Port: int32(a.Port), Primary: a.Primary})
@@ -151,11 +157,21 @@ func spec(sv *ent.Server) *protocol.ServerSpec {
 	return out
 }
 
+// startup is the way to start a server that was chosen, or the usual one.
+func startup(t document.Template, name string) kind.TemplateCommand {
+	for _, c := range t.Startup.Commands {
+		if name != "" && c.Name == name {
+			return c
+		}
+	}
+	return kind.TemplateCommand{Shell: t.Startup.Shell, Argv: t.Startup.Argv}
+}
+
 // environment is what a server's program is given: the template's variables, and what Catalyst says of the server.
-func environment(sv *ent.Server) map[string]string {
+func environment(sv *ent.Server, t document.Template) map[string]string {
 	env := make(map[string]string, len(sv.Environment)+12)
 	env[placeholder.ServerName] = sv.Name // gives way to a variable of that name
-	for _, v := range sv.Edges.Template.Variables {
+	for _, v := range t.Variables {
 		env[v.Key] = v.Default
 	}
 	maps.Copy(env, sv.Environment)

@@ -2,12 +2,9 @@ package servers
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/catalyst-panel/catalyst/ent"
-	"github.com/catalyst-panel/catalyst/ent/server"
-	"github.com/catalyst-panel/catalyst/ent/template"
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -28,6 +25,8 @@ type UpdateInput struct {
 	CPU                *int
 	Environment        []kind.EnvVar
 	CrashPolicy        *kind.CrashPolicy
+	// StartupCommand is the name of a command of the template; empty for the usual one.
+	StartupCommand *string
 	// CrashMaxRestarts restarts are allowed within CrashWindow seconds.
 	CrashMaxRestarts, CrashWindow *int
 }
@@ -56,11 +55,15 @@ func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Server, erro
 	}
 	return s.change(ctx, e, func(ctx context.Context, t *ent.Tx, sv *ent.Server, u *ent.ServerUpdateOne) error {
 		sys := viewer.System(ctx, nil, "change a server")
-		tmpl, err := t.Template.Get(sys, sv.TemplateID)
+		recipe, err := s.recipe(sys, t, sv)
 		if err != nil {
-			return fmt.Errorf("read the server's template: %w", err)
+			return err
 		}
-		environment, err := templates.Resolve(templates.Document(tmpl), sv.Environment, in.Environment, infrastructure)
+		if err := checkCommand(recipe, in.StartupCommand); err != nil {
+			return err
+		}
+		tmpl := sv.Edges.Template
+		environment, err := templates.Resolve(recipe, sv.Environment, in.Environment, infrastructure)
 		if err != nil {
 			return err
 		}
@@ -87,14 +90,14 @@ func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Server, erro
 // program reports whether something changes that the node must know.
 func (in UpdateInput) program() bool {
 	return in.Name != nil || in.Image != nil || in.Memory != nil || in.Disk != nil || in.Swap != nil || in.CPU != nil ||
-		in.Environment != nil || in.CrashPolicy != nil || in.CrashMaxRestarts != nil || in.CrashWindow != nil
+		in.Environment != nil || in.StartupCommand != nil || in.CrashPolicy != nil || in.CrashMaxRestarts != nil || in.CrashWindow != nil
 }
 
 func (in UpdateInput) apply(u *ent.ServerUpdateOne) {
 	if in.Name != nil {
 		u.SetName(strings.TrimSpace(*in.Name))
 	}
-	u.SetNillableDescription(in.Description).SetNillableImage(in.Image).
+	u.SetNillableStartupCommand(in.StartupCommand).SetNillableDescription(in.Description).SetNillableImage(in.Image).
 		SetNillableMemory(in.Memory).SetNillableDisk(in.Disk).SetNillableSwap(in.Swap).SetNillableCPU(in.CPU).
 		SetNillableCrashPolicy(in.CrashPolicy).SetNillableCrashMaxRestarts(in.CrashMaxRestarts).SetNillableCrashWindow(in.CrashWindow)
 }
@@ -113,28 +116,18 @@ func (s *Service) checkGrowth(ctx context.Context, t *ent.Tx, sv *ent.Server, in
 // Environments returns the variables of those of the servers that the caller may see, each in its template's order:
 // secrets are masked always, and what users may not view is left out for those who may not change nodes.
 func (s *Service) Environments(ctx context.Context, ids []string) (map[string][]kind.EnvVar, error) {
-	rows, err := s.Client.Server.Query().Where(server.IDIn(ids...)).
-		Select(server.FieldID, server.FieldTemplateID, server.FieldEnvironment).All(ctx)
+	rows, err := s.visibleWithTemplates(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read servers: %w", err)
+		return nil, err
 	}
-	used := make([]string, len(rows))
-	for i, sv := range rows {
-		used[i] = sv.TemplateID
-	}
-	list, err := s.Client.Template.Query().Where(template.IDIn(used...)).Select(template.FieldID, template.FieldVariables).
-		All(viewer.System(ctx, nil, "read the variables of servers' templates"))
+	recipes, err := templates.ReadRecipes(ctx, s.Client, rows...)
 	if err != nil {
-		return nil, fmt.Errorf("read templates of servers: %w", err)
-	}
-	variables := make(map[string][]kind.TemplateVariable, len(list))
-	for _, tmpl := range list {
-		variables[tmpl.ID] = tmpl.Variables
+		return nil, err
 	}
 	infrastructure := mayInfrastructure(ctx)
 	out := make(map[string][]kind.EnvVar, len(rows))
 	for _, sv := range rows {
-		out[sv.ID] = visible(variables[sv.TemplateID], sv.Environment, infrastructure)
+		out[sv.ID] = visible(recipes.Of(sv).Variables, sv.Environment, infrastructure)
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@
 // egg reads those of other panels, placeholder turns a startup into something that can be run without any value ever
 // becoming code, rule is the language that says what a variable may hold.
 //
-// Templates are read through ent; writes need template.create, template.update or template.delete. Changing a template
-// changes its servers at their next start. A template that servers use cannot be deleted (CONFLICT).
+// Templates are read through ent; writes need template.create, template.update or template.delete. A change that
+// concerns servers begins a new revision; those that exist run by the old one, which is kept for them, until their owner
+// applies the change. A template that servers use cannot be deleted (CONFLICT).
 package templates

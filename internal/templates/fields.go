@@ -29,6 +29,15 @@ type Fields struct {
 	InstallTimeout              *int
 	TTY                         *bool
 	DeniedFiles, FeatureHints   []string
+
+	Slug                       *string
+	Tags, Architectures        []string
+	StartupCommands            []kind.TemplateCommand
+	ImageEntrypoint            *bool
+	ConfigFiles                []kind.ConfigFile
+	MinimumMemory, MinimumDisk *int64
+	MinimumCPU                 *int
+	BackupBefore, BackupAfter  []string
 }
 
 // onto changes the parts of a template that are given.
@@ -58,6 +67,17 @@ func (f Fields) onto(t *document.Template) {
 	setList(&t.Ready.Patterns, f.ReadyPatterns)
 	setList(&t.DeniedFiles, f.DeniedFiles)
 	setList(&t.Features, f.FeatureHints)
+	set(&t.Slug, f.Slug)
+	setList(&t.Tags, f.Tags)
+	setList(&t.Architectures, f.Architectures)
+	setList(&t.Startup.Commands, f.StartupCommands)
+	set(&t.Startup.ImageEntrypoint, f.ImageEntrypoint)
+	setList(&t.ConfigFiles, f.ConfigFiles)
+	set(&t.Minimum.Memory, f.MinimumMemory)
+	set(&t.Minimum.Disk, f.MinimumDisk)
+	set(&t.Minimum.CPU, f.MinimumCPU)
+	setList(&t.Backup.Before, f.BackupBefore)
+	setList(&t.Backup.After, f.BackupAfter)
 	f.ontoInstall(t)
 	if !slices.ContainsFunc(t.Images, func(i kind.TemplateImage) bool { return i.Image == t.DefaultImage }) && f.DefaultImage == nil {
 		t.DefaultImage = ""
@@ -100,6 +120,9 @@ var apiFields = map[string]string{
 	"install.image": "installImage", "install.script": "installScript", "install.entrypoint": "installEntrypoint",
 	"install.timeout": "installTimeout", "ready.patterns": "readyPatterns", "ready.timeout": "startTimeout",
 	"stop.command": "stopCommand", "stop.signal": "stopSignal", "stop.grace": "stopGrace", "terminal": "tty", "ports": "portsWanted",
+	"startup.commands": "startupCommands", "startup.imageEntrypoint": "imageEntrypoint",
+	"minimum.memory": "minimumMemory", "minimum.cpu": "minimumCpu", "minimum.disk": "minimumDisk",
+	"backup.before": "backupBefore", "backup.after": "backupAfter",
 	"limits.memory": "memory", "limits.swap": "swap", "limits.cpu": "cpu", "limits.disk": "disk",
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/server"
@@ -18,6 +19,8 @@ import (
 // Config is what the service needs.
 type Config struct {
 	Client *ent.Client
+	// HTTP fetches documents; it must reach public addresses only.
+	HTTP   *http.Client
 	Logger *slog.Logger
 }
 
@@ -52,13 +55,10 @@ func (s *Service) make(ctx context.Context, e audit.Entry, t document.Template, 
 	var made *ent.Template
 	err := s.trail.Do(ctx, e, func(ctx context.Context, x *ent.Tx, e *audit.Entry) error {
 		create := x.Template.Create().SetBuiltin(builtin)
-		if builtin {
-			create.SetSlug(t.Slug)
-		}
 		store(create.Mutation(), t)
 		saved, err := create.Save(ctx)
 		if err != nil {
-			return fmt.Errorf("store template: %w", err)
+			return stored(err)
 		}
 		e.TargetID, e.Details = saved.ID, map[string]any{"name": saved.Name}
 		made = saved.Unwrap()
@@ -67,7 +67,15 @@ func (s *Service) make(ctx context.Context, e audit.Entry, t document.Template, 
 	return made, err
 }
 
-// Update changes a template. It needs template.update; servers take the change at their next start.
+// stored says why a template could not be stored.
+func stored(err error) error {
+	if ent.IsConstraintError(err) {
+		return fault.New(fault.Conflict, "Another template has this slug: choose a different one.").Wrap(err)
+	}
+	return fmt.Errorf("store template: %w", err)
+}
+
+// Update changes a template. It needs template.update. Servers that exist go on with what it was.
 func (s *Service) Update(ctx context.Context, id string, in Fields) (*ent.Template, error) {
 	e := deed("template.update", id)
 	if err := access.Check(ctx, s.Client, access.TemplateUpdate, access.On(id)); err != nil {
@@ -85,12 +93,19 @@ func (s *Service) Update(ctx context.Context, id string, in Fields) (*ent.Templa
 		if err := check(after); err != nil {
 			return err
 		}
-		e.Details = map[string]any{"changed": document.Changes(before, after)}
+		changes := document.Changes(before, after)
+		e.Details = map[string]any{"changed": changes}
+		next, err := s.revise(ctx, x, row, changes)
+		if err != nil {
+			return err
+		}
 		update := x.Template.UpdateOneID(id)
-		store(update.Mutation(), after)
+		if store(update.Mutation(), after); next {
+			update.AddRevision(1)
+		}
 		saved, err := update.Save(ctx)
 		if err != nil {
-			return fmt.Errorf("store template: %w", err)
+			return stored(err)
 		}
 		changed = saved.Unwrap()
 		return nil
@@ -158,7 +173,7 @@ func (s *Service) EnsureDemo(ctx context.Context) error {
 	if err != nil || exists {
 		return err
 	}
-	if _, err = s.make(ctx, deed("template.create", ""), demo(), true); ent.IsConstraintError(err) {
+	if _, err = s.make(ctx, deed("template.create", ""), demo(), true); fault.CodeOf(err) == fault.Conflict {
 		return nil
 	}
 	return err

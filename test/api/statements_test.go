@@ -124,7 +124,7 @@ func TestBatches(t *testing.T) {
 	}})
 	w := newTenancy(t, db)
 	w.crowd(100)
-	const query = `{ servers(first: 100) { edges { node { id environment { key value } stats { cpuPercent } } } } }`
+	const query = `{ servers(first: 100) { edges { node { id environment { key value } templateOutdated stats { cpuPercent } } } } }`
 	for range 2 { // the first one fills what is remembered of the caller
 		r.take()
 		if got := w.Post(w.owner, query, nil); got.Code() != "" || strings.Count(got.Text, `"stats"`) != 100 {

@@ -133,7 +133,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 		}),
 		Client: s.Client, Accounts: w.Accounts, Nodes: hosts, Console: w.Console, Metrics: measured, Streams: streams,
 		Changes:   changes.NewFeed(s.Client, b, w.Accounts),
-		Templates: templates.New(templates.Config{Client: s.Client, Logger: log}),
+		Templates: templates.New(templates.Config{Client: s.Client, Logger: log, HTTP: egress.Policy{}.Client(time.Second)}),
 		Servers:   hosted, Schedules: planned,
 	})
 	c := handler.Config{

@@ -95,6 +95,7 @@ type ServerResolver interface {
 	Logs(ctx context.Context, obj *ent.Server, after *string, first *int, before *string, last *int, streams []kind.Stream, since *time.Time, until *time.Time, contains *string) (*model.ConsoleLineConnection, error)
 	Metrics(ctx context.Context, obj *ent.Server, from *time.Time, to *time.Time, resolution *kind.MetricsResolution, maxPoints *int) ([]metrics.Point, error)
 	Environment(ctx context.Context, obj *ent.Server) ([]kind.EnvVar, error)
+	TemplateOutdated(ctx context.Context, obj *ent.Server) (bool, error)
 	Stats(ctx context.Context, obj *ent.Server) (*metrics.Stats, error)
 }
 
@@ -11035,6 +11036,52 @@ func fieldContext_Server_description(_ context.Context, ec *executionContext, fi
 	return graphql.NewScalarFieldContext("Server", field, false, false, "String")
 }
 
+func _Server_templateRevision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Server_templateRevision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TemplateRevision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Server_templateRevision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Server", field, false, false, "Int")
+}
+
+func _Server_startupCommand(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Server_startupCommand(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartupCommand, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Server_startupCommand(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Server", field, false, false, "String")
+}
+
 func _Server_image(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12109,6 +12156,29 @@ func fieldContext_Server_environment(_ context.Context, ec *executionContext, fi
 		},
 	}
 	return fc, nil
+}
+
+func _Server_templateOutdated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Server_templateOutdated(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Server().TemplateOutdated(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Server_templateOutdated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Server", field, true, true, "Boolean")
 }
 
 func _Server_stats(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
@@ -14642,6 +14712,52 @@ func fieldContext_Template_author(_ context.Context, ec *executionContext, field
 	return graphql.NewScalarFieldContext("Template", field, false, false, "String")
 }
 
+func _Template_tags(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_tags(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tags, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_tags(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "String")
+}
+
+func _Template_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_revision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_revision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "Int")
+}
+
 func _Template_builtin(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14720,6 +14836,29 @@ func fieldContext_Template_defaultImage(_ context.Context, ec *executionContext,
 	return graphql.NewScalarFieldContext("Template", field, false, false, "String")
 }
 
+func _Template_architectures(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_architectures(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Architectures, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_architectures(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "String")
+}
+
 func _Template_startup(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14764,6 +14903,61 @@ func _Template_startupArgv(ctx context.Context, ec *executionContext, field grap
 }
 func fieldContext_Template_startupArgv(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Template", field, false, false, "String")
+}
+
+func _Template_startupCommands(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_startupCommands(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartupCommands, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []kind.TemplateCommand) graphql.Marshaler {
+			return marshalNTemplateCommand2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateCommandᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_startupCommands(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Template",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_TemplateCommand(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Template_imageEntrypoint(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_imageEntrypoint(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ImageEntrypoint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_imageEntrypoint(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "Boolean")
 }
 
 func _Template_variables(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
@@ -15164,6 +15358,153 @@ func _Template_portsWanted(ctx context.Context, ec *executionContext, field grap
 }
 func fieldContext_Template_portsWanted(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Template", field, false, false, "Int")
+}
+
+func _Template_minimumMemory(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_minimumMemory(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MinimumMemory, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNBytes2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_minimumMemory(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "Bytes")
+}
+
+func _Template_minimumCPU(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_minimumCPU(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MinimumCPU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_minimumCPU(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "Int")
+}
+
+func _Template_minimumDisk(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_minimumDisk(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MinimumDisk, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNBytes2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_minimumDisk(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "Bytes")
+}
+
+func _Template_configFiles(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_configFiles(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConfigFiles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []kind.ConfigFile) graphql.Marshaler {
+			return marshalOTemplateConfigFile2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigFileᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Template_configFiles(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Template",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_TemplateConfigFile(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Template_backupBefore(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_backupBefore(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BackupBefore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_backupBefore(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "String")
+}
+
+func _Template_backupAfter(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_backupAfter(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BackupAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_backupAfter(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "String")
 }
 
 func _Template_deniedFiles(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
@@ -28682,6 +29023,16 @@ func _Server(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "templateRevision":
+			out.Values[i] = _Server_templateRevision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "startupCommand":
+			out.Values[i] = _Server_startupCommand(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "image":
 			out.Values[i] = _Server_image(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -28879,6 +29230,12 @@ func _Server(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Server_environment(ctx, ec, field, obj)
+				})
+		case "templateOutdated":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Server_templateOutdated(ctx, ec, field, obj)
 				})
 		case "stats":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
@@ -29962,6 +30319,16 @@ func _Template(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "tags":
+			out.Values[i] = _Template_tags(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "revision":
+			out.Values[i] = _Template_revision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "builtin":
 			out.Values[i] = _Template_builtin(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -29977,6 +30344,11 @@ func _Template(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "architectures":
+			out.Values[i] = _Template_architectures(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "startup":
 			out.Values[i] = _Template_startup(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -29984,6 +30356,16 @@ func _Template(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			}
 		case "startupArgv":
 			out.Values[i] = _Template_startupArgv(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "startupCommands":
+			out.Values[i] = _Template_startupCommands(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "imageEntrypoint":
+			out.Values[i] = _Template_imageEntrypoint(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -30069,6 +30451,36 @@ func _Template(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			}
 		case "portsWanted":
 			out.Values[i] = _Template_portsWanted(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "minimumMemory":
+			out.Values[i] = _Template_minimumMemory(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "minimumCPU":
+			out.Values[i] = _Template_minimumCPU(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "minimumDisk":
+			out.Values[i] = _Template_minimumDisk(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "configFiles":
+			out.Values[i] = _Template_configFiles(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "backupBefore":
+			out.Values[i] = _Template_backupBefore(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "backupAfter":
+			out.Values[i] = _Template_backupAfter(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

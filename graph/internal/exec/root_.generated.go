@@ -69,6 +69,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AllocationWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputAllocationWhereInput)),
 			graphql.NewInputUnmarshaler("ApiKeyOrder", graphql.BindUnmarshaler(ec, unmarshalInputApiKeyOrder)),
 			graphql.NewInputUnmarshaler("ApiKeyWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputApiKeyWhereInput)),
+			graphql.NewInputUnmarshaler("ApplyTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputApplyTemplateInput)),
 			graphql.NewInputUnmarshaler("AssignAllocationInput", graphql.BindUnmarshaler(ec, unmarshalInputAssignAllocationInput)),
 			graphql.NewInputUnmarshaler("AuditLogOrder", graphql.BindUnmarshaler(ec, unmarshalInputAuditLogOrder)),
 			graphql.NewInputUnmarshaler("AuditLogWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputAuditLogWhereInput)),
@@ -78,6 +79,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BackupWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupWhereInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
 			graphql.NewInputUnmarshaler("CloneServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCloneServerInput)),
+			graphql.NewInputUnmarshaler("ConfigReplacementInput", graphql.BindUnmarshaler(ec, unmarshalInputConfigReplacementInput)),
 			graphql.NewInputUnmarshaler("ConfirmTotpInput", graphql.BindUnmarshaler(ec, unmarshalInputConfirmTotpInput)),
 			graphql.NewInputUnmarshaler("CreateAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAlertRuleInput)),
 			graphql.NewInputUnmarshaler("CreateAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAllocationsInput)),
@@ -112,9 +114,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("EnvironmentVariableInput", graphql.BindUnmarshaler(ec, unmarshalInputEnvironmentVariableInput)),
 			graphql.NewInputUnmarshaler("ExecuteCommandInput", graphql.BindUnmarshaler(ec, unmarshalInputExecuteCommandInput)),
 			graphql.NewInputUnmarshaler("ExecuteTaskInput", graphql.BindUnmarshaler(ec, unmarshalInputExecuteTaskInput)),
+			graphql.NewInputUnmarshaler("ExportTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputExportTemplateInput)),
 			graphql.NewInputUnmarshaler("GrantServerAccessInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantServerAccessInput)),
 			graphql.NewInputUnmarshaler("HostNodeOrder", graphql.BindUnmarshaler(ec, unmarshalInputHostNodeOrder)),
 			graphql.NewInputUnmarshaler("HostNodeWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputHostNodeWhereInput)),
+			graphql.NewInputUnmarshaler("ImportTemplateFromUrlInput", graphql.BindUnmarshaler(ec, unmarshalInputImportTemplateFromUrlInput)),
+			graphql.NewInputUnmarshaler("ImportTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputImportTemplateInput)),
 			graphql.NewInputUnmarshaler("InviteOrder", graphql.BindUnmarshaler(ec, unmarshalInputInviteOrder)),
 			graphql.NewInputUnmarshaler("InviteWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteWhereInput)),
 			graphql.NewInputUnmarshaler("KillServerInput", graphql.BindUnmarshaler(ec, unmarshalInputKillServerInput)),
@@ -156,6 +161,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("TaskRunWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputTaskRunWhereInput)),
 			graphql.NewInputUnmarshaler("TaskStepInput", graphql.BindUnmarshaler(ec, unmarshalInputTaskStepInput)),
 			graphql.NewInputUnmarshaler("TaskWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputTaskWhereInput)),
+			graphql.NewInputUnmarshaler("TemplateCommandInput", graphql.BindUnmarshaler(ec, unmarshalInputTemplateCommandInput)),
+			graphql.NewInputUnmarshaler("TemplateConfigFileInput", graphql.BindUnmarshaler(ec, unmarshalInputTemplateConfigFileInput)),
 			graphql.NewInputUnmarshaler("TemplateImageInput", graphql.BindUnmarshaler(ec, unmarshalInputTemplateImageInput)),
 			graphql.NewInputUnmarshaler("TemplateOrder", graphql.BindUnmarshaler(ec, unmarshalInputTemplateOrder)),
 			graphql.NewInputUnmarshaler("TemplateVariableInput", graphql.BindUnmarshaler(ec, unmarshalInputTemplateVariableInput)),
@@ -6178,6 +6185,14 @@ type Server implements Node {
   """
   description: String!
   """
+  Revision of the template that the server runs by.
+  """
+  templateRevision: Int!
+  """
+  Name of the template's command that starts the server; empty for the usual one.
+  """
+  startupCommand: String!
+  """
   Image that the server runs in; empty for a program of the node itself.
   """
   image: String!
@@ -8267,6 +8282,14 @@ type Template implements Node {
   """
   author: String!
   """
+  Words by which people find the template.
+  """
+  tags: [String!]!
+  """
+  Counts the changes that matter to servers; theirs say which one they run by.
+  """
+  revision: Int!
+  """
   Whether the template came with Catalyst.
   """
   builtin: Boolean!
@@ -8279,6 +8302,10 @@ type Template implements Node {
   """
   defaultImage: String!
   """
+  Machines that the program runs on, such as amd64; any when empty.
+  """
+  architectures: [String!]!
+  """
   Shell line that starts the server, with {{KEY}} placeholders; used when startupArgv is empty.
   """
   startup: String!
@@ -8286,6 +8313,14 @@ type Template implements Node {
   Program and arguments that start the server, with {{KEY}} placeholders.
   """
   startupArgv: [String!]!
+  """
+  Other ways to start the server, which people can choose.
+  """
+  startupCommands: [TemplateCommand!]!
+  """
+  Whether the image's own entrypoint runs the startup, which it finds in STARTUP, as images made for Pterodactyl and Pelican expect.
+  """
+  imageEntrypoint: Boolean!
   """
   Variables of the server's environment.
   """
@@ -8354,6 +8389,30 @@ type Template implements Node {
   Number of allocations that a new server is given.
   """
   portsWanted: Int!
+  """
+  Memory that the program cannot do without; 0 says nothing.
+  """
+  minimumMemory: Bytes!
+  """
+  CPU that the program cannot do without, in percent of one core; 0 says nothing.
+  """
+  minimumCPU: Int!
+  """
+  Disk that the program cannot do without; 0 says nothing.
+  """
+  minimumDisk: Bytes!
+  """
+  Configuration files that are rewritten before each start.
+  """
+  configFiles: [TemplateConfigFile!]
+  """
+  Lines that are sent to a running server's console before a backup reads its files.
+  """
+  backupBefore: [String!]!
+  """
+  Lines that are sent when it has.
+  """
+  backupAfter: [String!]!
   """
   Patterns of files that users may not touch.
   """
@@ -10491,6 +10550,8 @@ type ServerStats {
 extend type Server {
   "Environment of the program, in the template's order. Values of secret variables are masked, and variables that users may not view are left out for those who may not change nodes."
   environment: [EnvironmentVariable!]!
+  "Whether the template has changed since the server was made or the change was last applied with applyTemplate."
+  templateOutdated: Boolean!
   "What the server uses now; null when it does not run or its node is offline."
   stats: ServerStats
 }
@@ -10533,6 +10594,8 @@ input CreateServerInput {
   networkMode: NetworkMode
   "Name of the network, with networkMode CUSTOM."
   network: String
+  "Name of the template's command that starts the server; empty for the usual one."
+  startupCommand: String
   "What follows when the program ends by itself."
   crashPolicy: CrashPolicy
   "Whether to start the server as soon as it is installed."
@@ -10565,6 +10628,8 @@ input UpdateServerInput {
   swap: Bytes
   "Values of variables. Those that are not named stay as they are."
   environment: [EnvironmentVariableInput!]
+  "Name of the template's command that starts the server; empty for the usual one."
+  startupCommand: String
   "What follows when the program ends by itself."
   crashPolicy: CrashPolicy
   "How often the program is restarted within the window before the server counts as crashed."
@@ -10575,6 +10640,20 @@ input UpdateServerInput {
 
 "Answer of updateServer."
 type UpdateServerPayload {
+  "The server."
+  server: Server!
+}
+
+"What applyTemplate needs."
+input ApplyTemplateInput {
+  "The server."
+  serverId: ID!
+  "Values of variables, such as those that the template asks for now. Others stay as they are."
+  environment: [EnvironmentVariableInput!]
+}
+
+"Answer of applyTemplate."
+type ApplyTemplatePayload {
   "The server."
   server: Server!
 }
@@ -10702,6 +10781,11 @@ type CloneServerPayload {
 }
 
 extend type Mutation {
+  "Gives a server the changes of its template, from its next start on. Needs server.update there."
+  applyTemplate(
+    "Which server."
+    input: ApplyTemplateInput!
+  ): ApplyTemplatePayload!
   "Makes a server. Needs server.create."
   createServer(
     "The new server."
@@ -10954,6 +11038,36 @@ input TemplateVariableInput {
   secret: Boolean! = false
 }
 
+"One of several named ways to start a server."
+input TemplateCommandInput {
+  "What people choose by."
+  name: String!
+  "Shell line with placeholders. Give this or argv."
+  shell: String! = ""
+  "Program and arguments, with placeholders. Give this or shell."
+  argv: [String!]
+}
+
+"A file of a server that is rewritten before each start."
+input TemplateConfigFileInput {
+  "Path within the server's directory."
+  path: String!
+  "How the file is read and written."
+  parser: ConfigParser!
+  "The changes, in order."
+  replace: [ConfigReplacementInput!]!
+}
+
+"One change of a configuration file."
+input ConfigReplacementInput {
+  "A key or a dotted path in which * is every element; under the parser FILE the beginning of a line."
+  match: String!
+  "The value that must stand there, or regex: and a pattern (RE2) whose matches are replaced; empty for any value."
+  if: String! = ""
+  "The new value, with placeholders such as {{SERVER_PORT}}."
+  value: String!
+}
+
 "What createTemplate needs."
 input CreateTemplateInput {
   "Name of the template. Several may have the same."
@@ -11008,6 +11122,28 @@ input CreateTemplateInput {
   deniedFiles: [String!]
   "Names of features that user interfaces may look for."
   features: [String!]
+  "Short name by which exchanged templates are recognised: small letters, digits and dashes. No two templates have the same."
+  slug: String
+  "Words by which people find the template."
+  tags: [String!]
+  "Machines that the program runs on: amd64, arm64; any without one."
+  architectures: [String!]
+  "Other ways to start the program, which people can choose."
+  startupCommands: [TemplateCommandInput!]
+  "Whether the image's own entrypoint runs the shell line, which it finds in STARTUP, as images made for Pterodactyl and Pelican expect."
+  imageEntrypoint: Boolean
+  "Configuration files that are rewritten before each start."
+  configFiles: [TemplateConfigFileInput!]
+  "Memory that the program cannot do without; 0 says nothing."
+  minimumMemory: Bytes
+  "CPU that the program cannot do without, in percent of one core; 0 says nothing."
+  minimumCpu: Int
+  "Disk space that the program cannot do without; 0 says nothing."
+  minimumDisk: Bytes
+  "Lines that are sent to a running server's console before a backup reads its files."
+  backupBefore: [String!]
+  "Lines that are sent when it has."
+  backupAfter: [String!]
 }
 
 "Answer of createTemplate."
@@ -11072,6 +11208,28 @@ input UpdateTemplateInput {
   deniedFiles: [String!]
   "Names of features that user interfaces may look for."
   features: [String!]
+  "Short name by which exchanged templates are recognised: small letters, digits and dashes. No two templates have the same."
+  slug: String
+  "Words by which people find the template."
+  tags: [String!]
+  "Machines that the program runs on: amd64, arm64; any without one."
+  architectures: [String!]
+  "Other ways to start the program, which people can choose."
+  startupCommands: [TemplateCommandInput!]
+  "Whether the image's own entrypoint runs the shell line, which it finds in STARTUP, as images made for Pterodactyl and Pelican expect."
+  imageEntrypoint: Boolean
+  "Configuration files that are rewritten before each start."
+  configFiles: [TemplateConfigFileInput!]
+  "Memory that the program cannot do without; 0 says nothing."
+  minimumMemory: Bytes
+  "CPU that the program cannot do without, in percent of one core; 0 says nothing."
+  minimumCpu: Int
+  "Disk space that the program cannot do without; 0 says nothing."
+  minimumDisk: Bytes
+  "Lines that are sent to a running server's console before a backup reads its files."
+  backupBefore: [String!]
+  "Lines that are sent when it has."
+  backupAfter: [String!]
 }
 
 "Answer of updateTemplate."
@@ -11086,6 +11244,90 @@ input DeleteTemplateInput {
   id: ID!
 }
 
+"What importTemplate needs."
+input ImportTemplateInput {
+  "The template: Catalyst's own format, or an egg of Pterodactyl (PTDL_v1, PTDL_v2) or Pelican (PLCN_v1 to PLCN_v3), as YAML or JSON."
+  document: String!
+}
+
+"What importTemplateFromUrl needs."
+input ImportTemplateFromUrlInput {
+  "Where the template is, such as https://example.com/egg.json. Only public addresses are reached."
+  url: String!
+}
+
+"What became of a field of an imported template."
+enum ImportOutcome {
+  "It means here what it meant there."
+  UNDERSTOOD
+  "It works a little differently; the message says how."
+  APPROXIMATED
+  "It has no meaning here; the message says why."
+  IGNORED
+  "No version of the format has this field."
+  UNKNOWN
+}
+
+"What became of one field of an imported template."
+type ImportEntry {
+  "Path of the field, such as variables[2].rules."
+  field: String!
+  "What became of it."
+  outcome: ImportOutcome!
+  "More, where there is more to say."
+  message: String!
+}
+
+"What became of the fields of an imported template, in their order."
+type ImportReport {
+  "Format that the template had, such as PTDL_v2."
+  format: String!
+  "The fields."
+  entries: [ImportEntry!]!
+}
+
+"Answer of importTemplate."
+type ImportTemplatePayload {
+  "The new template."
+  template: Template!
+  "What became of what was imported."
+  report: ImportReport!
+}
+
+"Answer of importTemplateFromUrl."
+type ImportTemplateFromUrlPayload {
+  "The new template."
+  template: Template!
+  "What became of what was imported."
+  report: ImportReport!
+}
+
+"Form in which a template is exported."
+enum TemplateFormat {
+  "Catalyst's own format, as YAML."
+  YAML
+  "Catalyst's own format, as JSON."
+  JSON
+  "An egg of the format PTDL_v2, which Pterodactyl and Pelican import."
+  EGG
+}
+
+"What exportTemplate needs."
+input ExportTemplateInput {
+  "The template."
+  id: ID!
+  "The form."
+  format: TemplateFormat! = YAML
+}
+
+"Answer of exportTemplate."
+type ExportTemplatePayload {
+  "The template as text."
+  document: String!
+  "Parts of the template that the format has no place for."
+  lost: [String!]!
+}
+
 "Answer of deleteTemplate."
 type DeleteTemplatePayload {
   "The template that was deleted."
@@ -11098,7 +11340,22 @@ extend type Mutation {
     "The new template."
     input: CreateTemplateInput!
   ): CreateTemplatePayload!
-  "Changes a template; its servers follow at their next start. Needs template.update."
+  "Makes a template from a document; always a new one. Needs template.create."
+  importTemplate(
+    "The document."
+    input: ImportTemplateInput!
+  ): ImportTemplatePayload!
+  "Makes a template from a document that is fetched; always a new one. Needs template.create."
+  importTemplateFromUrl(
+    "Where it is."
+    input: ImportTemplateFromUrlInput!
+  ): ImportTemplateFromUrlPayload!
+  "Writes a template as a document, to be kept or imported elsewhere. Needs template.read."
+  exportTemplate(
+    "Which template, and how."
+    input: ExportTemplateInput!
+  ): ExportTemplatePayload!
+  "Changes a template. Servers that exist go on as before until applyTemplate gives them the change. Needs template.update."
   updateTemplate(
     "What to change."
     input: UpdateTemplateInput!
@@ -11303,6 +11560,94 @@ type TemplateImage {
   Reference of the image.
   """
   image: String!
+}
+
+"""
+One of several named ways to start a server.
+"""
+type TemplateCommand {
+  """
+  What people choose by.
+  """
+  name: String!
+  """
+  Shell line with {{KEY}} placeholders; used when argv is empty.
+  """
+  shell: String!
+  """
+  Program and arguments, with {{KEY}} placeholders.
+  """
+  argv: [String!]
+}
+
+"""
+How a configuration file is read and written.
+"""
+enum ConfigParser {
+  """
+  Lines of key=value, as Java's properties.
+  """
+  PROPERTIES
+  """
+  YAML.
+  """
+  YAML
+  """
+  JSON.
+  """
+  JSON
+  """
+  Lines of key=value in [sections].
+  """
+  INI
+  """
+  XML.
+  """
+  XML
+  """
+  TOML.
+  """
+  TOML
+  """
+  Any text, whose lines are replaced by what they begin with.
+  """
+  FILE
+}
+
+"""
+A file of a server that is rewritten before each start.
+"""
+type TemplateConfigFile {
+  """
+  Path within the server's directory.
+  """
+  path: String!
+  """
+  How the file is read and written.
+  """
+  parser: ConfigParser!
+  """
+  The changes, in order.
+  """
+  replace: [ConfigReplacement!]!
+}
+
+"""
+One change of a configuration file.
+"""
+type ConfigReplacement {
+  """
+  A key or a dotted path in which * is every element; under the parser FILE the beginning of a line.
+  """
+  match: String!
+  """
+  The value that must stand there, or regex: and a pattern (RE2) whose matches are replaced; empty for any value.
+  """
+  if: String!
+  """
+  The new value, with {{KEY}} placeholders.
+  """
+  value: String!
 }
 
 """
@@ -11905,6 +12250,14 @@ func childFields_ApiKeyEdge(ctx context.Context, ec *executionContext, field gra
 	return nil, fmt.Errorf("no field named %q was found under type ApiKeyEdge", field.Name)
 }
 
+func childFields_ApplyTemplatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "server":
+		return fieldContext_ApplyTemplatePayload_server(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApplyTemplatePayload", field.Name)
+}
+
 func childFields_AssignAllocationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "allocation":
@@ -12113,6 +12466,18 @@ func childFields_CloneServerPayload(ctx context.Context, ec *executionContext, f
 		return fieldContext_CloneServerPayload_server(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CloneServerPayload", field.Name)
+}
+
+func childFields_ConfigReplacement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "match":
+		return fieldContext_ConfigReplacement_match(ctx, ec, field)
+	case "if":
+		return fieldContext_ConfigReplacement_if(ctx, ec, field)
+	case "value":
+		return fieldContext_ConfigReplacement_value(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfigReplacement", field.Name)
 }
 
 func childFields_ConfirmTotpPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12491,6 +12856,16 @@ func childFields_ExecuteTaskPayload(ctx context.Context, ec *executionContext, f
 	return nil, fmt.Errorf("no field named %q was found under type ExecuteTaskPayload", field.Name)
 }
 
+func childFields_ExportTemplatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "document":
+		return fieldContext_ExportTemplatePayload_document(ctx, ec, field)
+	case "lost":
+		return fieldContext_ExportTemplatePayload_lost(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExportTemplatePayload", field.Name)
+}
+
 func childFields_GrantServerAccessPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "serverAccess":
@@ -12599,6 +12974,48 @@ func childFields_HostNodeEdge(ctx context.Context, ec *executionContext, field g
 		return fieldContext_HostNodeEdge_cursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type HostNodeEdge", field.Name)
+}
+
+func childFields_ImportEntry(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "field":
+		return fieldContext_ImportEntry_field(ctx, ec, field)
+	case "outcome":
+		return fieldContext_ImportEntry_outcome(ctx, ec, field)
+	case "message":
+		return fieldContext_ImportEntry_message(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportEntry", field.Name)
+}
+
+func childFields_ImportReport(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "format":
+		return fieldContext_ImportReport_format(ctx, ec, field)
+	case "entries":
+		return fieldContext_ImportReport_entries(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportReport", field.Name)
+}
+
+func childFields_ImportTemplateFromUrlPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "template":
+		return fieldContext_ImportTemplateFromUrlPayload_template(ctx, ec, field)
+	case "report":
+		return fieldContext_ImportTemplateFromUrlPayload_report(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportTemplateFromUrlPayload", field.Name)
+}
+
+func childFields_ImportTemplatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "template":
+		return fieldContext_ImportTemplatePayload_template(ctx, ec, field)
+	case "report":
+		return fieldContext_ImportTemplatePayload_report(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportTemplatePayload", field.Name)
 }
 
 func childFields_Invite(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13047,6 +13464,10 @@ func childFields_Server(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Server_name(ctx, ec, field)
 	case "description":
 		return fieldContext_Server_description(ctx, ec, field)
+	case "templateRevision":
+		return fieldContext_Server_templateRevision(ctx, ec, field)
+	case "startupCommand":
+		return fieldContext_Server_startupCommand(ctx, ec, field)
 	case "image":
 		return fieldContext_Server_image(ctx, ec, field)
 	case "memory":
@@ -13121,6 +13542,8 @@ func childFields_Server(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Server_metrics(ctx, ec, field)
 	case "environment":
 		return fieldContext_Server_environment(ctx, ec, field)
+	case "templateOutdated":
+		return fieldContext_Server_templateOutdated(ctx, ec, field)
 	case "stats":
 		return fieldContext_Server_stats(ctx, ec, field)
 	}
@@ -13637,16 +14060,26 @@ func childFields_Template(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_Template_description(ctx, ec, field)
 	case "author":
 		return fieldContext_Template_author(ctx, ec, field)
+	case "tags":
+		return fieldContext_Template_tags(ctx, ec, field)
+	case "revision":
+		return fieldContext_Template_revision(ctx, ec, field)
 	case "builtin":
 		return fieldContext_Template_builtin(ctx, ec, field)
 	case "images":
 		return fieldContext_Template_images(ctx, ec, field)
 	case "defaultImage":
 		return fieldContext_Template_defaultImage(ctx, ec, field)
+	case "architectures":
+		return fieldContext_Template_architectures(ctx, ec, field)
 	case "startup":
 		return fieldContext_Template_startup(ctx, ec, field)
 	case "startupArgv":
 		return fieldContext_Template_startupArgv(ctx, ec, field)
+	case "startupCommands":
+		return fieldContext_Template_startupCommands(ctx, ec, field)
+	case "imageEntrypoint":
+		return fieldContext_Template_imageEntrypoint(ctx, ec, field)
 	case "variables":
 		return fieldContext_Template_variables(ctx, ec, field)
 	case "installImage":
@@ -13681,6 +14114,18 @@ func childFields_Template(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_Template_swap(ctx, ec, field)
 	case "portsWanted":
 		return fieldContext_Template_portsWanted(ctx, ec, field)
+	case "minimumMemory":
+		return fieldContext_Template_minimumMemory(ctx, ec, field)
+	case "minimumCPU":
+		return fieldContext_Template_minimumCPU(ctx, ec, field)
+	case "minimumDisk":
+		return fieldContext_Template_minimumDisk(ctx, ec, field)
+	case "configFiles":
+		return fieldContext_Template_configFiles(ctx, ec, field)
+	case "backupBefore":
+		return fieldContext_Template_backupBefore(ctx, ec, field)
+	case "backupAfter":
+		return fieldContext_Template_backupAfter(ctx, ec, field)
 	case "deniedFiles":
 		return fieldContext_Template_deniedFiles(ctx, ec, field)
 	case "features":
@@ -13701,6 +14146,30 @@ func childFields_TemplateChangedEvent(ctx context.Context, ec *executionContext,
 		return fieldContext_TemplateChangedEvent_template(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TemplateChangedEvent", field.Name)
+}
+
+func childFields_TemplateCommand(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_TemplateCommand_name(ctx, ec, field)
+	case "shell":
+		return fieldContext_TemplateCommand_shell(ctx, ec, field)
+	case "argv":
+		return fieldContext_TemplateCommand_argv(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TemplateCommand", field.Name)
+}
+
+func childFields_TemplateConfigFile(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return fieldContext_TemplateConfigFile_path(ctx, ec, field)
+	case "parser":
+		return fieldContext_TemplateConfigFile_parser(ctx, ec, field)
+	case "replace":
+		return fieldContext_TemplateConfigFile_replace(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TemplateConfigFile", field.Name)
 }
 
 func childFields_TemplateConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -32,6 +32,38 @@ type ServerStateChangeResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
+func _ApplyTemplatePayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ApplyTemplatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ApplyTemplatePayload_server(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Server, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Server) graphql.Marshaler {
+			return marshalNServer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐServer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ApplyTemplatePayload_server(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApplyTemplatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Server(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _CloneServerPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CloneServerPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -802,6 +834,55 @@ func fieldContext_UpdateServerPayload_server(_ context.Context, ec *executionCon
 
 // region    **************************** input.gotpl *****************************
 
+func unmarshalInputApplyTemplateInput(ctx context.Context, ec *executionContext, obj any) (servers.ApplyTemplateInput, error) {
+	var it servers.ApplyTemplateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "environment"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "environment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("environment"))
+			data, err := unmarshalOEnvironmentVariableInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐEnvVarᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Environment = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalApplyTemplateInput unmarshals raw into the ApplyTemplateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalApplyTemplateInput(ctx context.Context, raw any) (servers.ApplyTemplateInput, error) {
+	var out servers.ApplyTemplateInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApplyTemplateInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputCloneServerInput(ctx context.Context, ec *executionContext, obj any) (servers.CloneInput, error) {
 	var it servers.CloneInput
 	if obj == nil {
@@ -898,7 +979,7 @@ func unmarshalInputCreateServerInput(ctx context.Context, ec *executionContext, 
 		asMap["startOnInstall"] = false
 	}
 
-	fieldsInOrder := [...]string{"name", "templateId", "nodeId", "ownerId", "description", "image", "memory", "cpu", "disk", "swap", "environment", "allocationIds", "networkMode", "network", "crashPolicy", "startOnInstall"}
+	fieldsInOrder := [...]string{"name", "templateId", "nodeId", "ownerId", "description", "image", "memory", "cpu", "disk", "swap", "environment", "allocationIds", "networkMode", "network", "startupCommand", "crashPolicy", "startOnInstall"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1003,6 +1084,13 @@ func unmarshalInputCreateServerInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.Network = data
+		case "startupCommand":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startupCommand"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartupCommand = data
 		case "crashPolicy":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("crashPolicy"))
 			data, err := unmarshalOCrashPolicy2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐCrashPolicy(ctx, ec, v)
@@ -1451,7 +1539,7 @@ func unmarshalInputUpdateServerInput(ctx context.Context, ec *executionContext, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "image", "memory", "cpu", "disk", "swap", "environment", "crashPolicy", "crashMaxRestarts", "crashWindow"}
+	fieldsInOrder := [...]string{"id", "name", "description", "image", "memory", "cpu", "disk", "swap", "environment", "startupCommand", "crashPolicy", "crashMaxRestarts", "crashWindow"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1521,6 +1609,13 @@ func unmarshalInputUpdateServerInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.Environment = graphql.OmittableOf(data)
+		case "startupCommand":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startupCommand"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartupCommand = graphql.OmittableOf(data)
 		case "crashPolicy":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("crashPolicy"))
 			data, err := unmarshalOCrashPolicy2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐCrashPolicy(ctx, ec, v)
@@ -1566,6 +1661,39 @@ func UnmarshalUpdateServerInput(ctx context.Context, raw any) (model.UpdateServe
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var applyTemplatePayloadImplementors = []string{"ApplyTemplatePayload"}
+
+func _ApplyTemplatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ApplyTemplatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, applyTemplatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApplyTemplatePayload")
+		case "server":
+			out.Values[i] = _ApplyTemplatePayload_server(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var cloneServerPayloadImplementors = []string{"CloneServerPayload"}
 
@@ -2108,6 +2236,19 @@ func _UpdateServerPayload(ctx context.Context, ec *executionContext, sel ast.Sel
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func unmarshalNApplyTemplateInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐApplyTemplateInput(ctx context.Context, ec *executionContext, v any) (servers.ApplyTemplateInput, error) {
+	res, err := unmarshalInputApplyTemplateInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNApplyTemplatePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐApplyTemplatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ApplyTemplatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ApplyTemplatePayload!")
+		return graphql.Null
+	}
+	return _ApplyTemplatePayload(ctx, ec, sel, v)
+}
 
 func unmarshalNCloneServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐCloneInput(ctx context.Context, ec *executionContext, v any) (servers.CloneInput, error) {
 	res, err := unmarshalInputCloneServerInput(ctx, ec, v)

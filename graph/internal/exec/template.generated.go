@@ -13,6 +13,7 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/templates"
+	"github.com/catalyst-panel/catalyst/internal/templates/egg"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -81,6 +82,304 @@ func fieldContext_DeleteTemplatePayload_deletedId(_ context.Context, ec *executi
 	return graphql.NewScalarFieldContext("DeleteTemplatePayload", field, false, false, "ID")
 }
 
+func _ExportTemplatePayload_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ExportTemplatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ExportTemplatePayload_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ExportTemplatePayload_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExportTemplatePayload", field, false, false, "String")
+}
+
+func _ExportTemplatePayload_lost(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ExportTemplatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ExportTemplatePayload_lost(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ExportTemplatePayload_lost(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExportTemplatePayload", field, false, false, "String")
+}
+
+func _ImportEntry_field(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *egg.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImportEntry_field(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImportEntry_field(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportEntry", field, false, false, "String")
+}
+
+func _ImportEntry_outcome(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *egg.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImportEntry_outcome(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcome, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v kind.ImportOutcome) graphql.Marshaler {
+			return marshalNImportOutcome2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐImportOutcome(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImportEntry_outcome(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportEntry", field, false, false, "ImportOutcome")
+}
+
+func _ImportEntry_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *egg.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImportEntry_message(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImportEntry_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportEntry", field, false, false, "String")
+}
+
+func _ImportReport_format(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *egg.Report) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImportReport_format(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Format, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImportReport_format(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportReport", field, false, false, "String")
+}
+
+func _ImportReport_entries(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *egg.Report) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImportReport_entries(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Entries, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []egg.Entry) graphql.Marshaler {
+			return marshalNImportEntry2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚋeggᚐEntryᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImportReport_entries(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportReport",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ImportEntry(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ImportTemplateFromUrlPayload_template(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImportTemplateFromURLPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImportTemplateFromUrlPayload_template(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Template, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Template) graphql.Marshaler {
+			return marshalNTemplate2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐTemplate(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImportTemplateFromUrlPayload_template(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportTemplateFromUrlPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Template(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ImportTemplateFromUrlPayload_report(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImportTemplateFromURLPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImportTemplateFromUrlPayload_report(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Report, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *egg.Report) graphql.Marshaler {
+			return marshalNImportReport2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚋeggᚐReport(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImportTemplateFromUrlPayload_report(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportTemplateFromUrlPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ImportReport(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ImportTemplatePayload_template(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImportTemplatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImportTemplatePayload_template(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Template, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Template) graphql.Marshaler {
+			return marshalNTemplate2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐTemplate(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImportTemplatePayload_template(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportTemplatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Template(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ImportTemplatePayload_report(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImportTemplatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImportTemplatePayload_report(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Report, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *egg.Report) graphql.Marshaler {
+			return marshalNImportReport2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚋeggᚐReport(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImportTemplatePayload_report(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportTemplatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ImportReport(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _UpdateTemplatePayload_template(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateTemplatePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -117,6 +416,66 @@ func fieldContext_UpdateTemplatePayload_template(_ context.Context, ec *executio
 
 // region    **************************** input.gotpl *****************************
 
+func unmarshalInputConfigReplacementInput(ctx context.Context, ec *executionContext, obj any) (kind.ConfigReplacement, error) {
+	var it kind.ConfigReplacement
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["if"]; !present {
+		asMap["if"] = ""
+	}
+
+	fieldsInOrder := [...]string{"match", "if", "value"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "match":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("match"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Match = data
+		case "if":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("if"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.If = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalConfigReplacementInput unmarshals raw into the ConfigReplacementInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalConfigReplacementInput(ctx context.Context, raw any) (kind.ConfigReplacement, error) {
+	var out kind.ConfigReplacement
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ConfigReplacementInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputCreateTemplateInput(ctx context.Context, ec *executionContext, obj any) (templates.Fields, error) {
 	var it templates.Fields
 	if obj == nil {
@@ -128,7 +487,7 @@ func unmarshalInputCreateTemplateInput(ctx context.Context, ec *executionContext
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "description", "author", "images", "defaultImage", "startup", "startupArgv", "variables", "installImage", "installScript", "installEntrypoint", "installTimeout", "stopCommand", "stopSignal", "stopGrace", "readyPatterns", "startTimeout", "crashPolicy", "tty", "memory", "cpu", "disk", "swap", "portsWanted", "deniedFiles", "features"}
+	fieldsInOrder := [...]string{"name", "description", "author", "images", "defaultImage", "startup", "startupArgv", "variables", "installImage", "installScript", "installEntrypoint", "installTimeout", "stopCommand", "stopSignal", "stopGrace", "readyPatterns", "startTimeout", "crashPolicy", "tty", "memory", "cpu", "disk", "swap", "portsWanted", "deniedFiles", "features", "slug", "tags", "architectures", "startupCommands", "imageEntrypoint", "configFiles", "minimumMemory", "minimumCpu", "minimumDisk", "backupBefore", "backupAfter"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -317,6 +676,83 @@ func unmarshalInputCreateTemplateInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.FeatureHints = data
+		case "slug":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("slug"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Slug = data
+		case "tags":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tags"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tags = data
+		case "architectures":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("architectures"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Architectures = data
+		case "startupCommands":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startupCommands"))
+			data, err := unmarshalOTemplateCommandInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateCommandᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartupCommands = data
+		case "imageEntrypoint":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("imageEntrypoint"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ImageEntrypoint = data
+		case "configFiles":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("configFiles"))
+			data, err := unmarshalOTemplateConfigFileInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigFileᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfigFiles = data
+		case "minimumMemory":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minimumMemory"))
+			data, err := unmarshalOBytes2ᚖint64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinimumMemory = data
+		case "minimumCpu":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minimumCpu"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinimumCPU = data
+		case "minimumDisk":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minimumDisk"))
+			data, err := unmarshalOBytes2ᚖint64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinimumDisk = data
+		case "backupBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("backupBefore"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.BackupBefore = data
+		case "backupAfter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("backupAfter"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.BackupAfter = data
 		}
 	}
 	return it, nil
@@ -373,6 +809,259 @@ func unmarshalInputDeleteTemplateInput(ctx context.Context, ec *executionContext
 func UnmarshalDeleteTemplateInput(ctx context.Context, raw any) (model.DeleteTemplateInput, error) {
 	var out model.DeleteTemplateInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteTemplateInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputExportTemplateInput(ctx context.Context, ec *executionContext, obj any) (templates.ExportInput, error) {
+	var it templates.ExportInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["format"]; !present {
+		asMap["format"] = "YAML"
+	}
+
+	fieldsInOrder := [...]string{"id", "format"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "format":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("format"))
+			data, err := unmarshalNTemplateFormat2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateFormat(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Format = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalExportTemplateInput unmarshals raw into the ExportTemplateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalExportTemplateInput(ctx context.Context, raw any) (templates.ExportInput, error) {
+	var out templates.ExportInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ExportTemplateInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputImportTemplateFromUrlInput(ctx context.Context, ec *executionContext, obj any) (model.ImportTemplateFromURLInput, error) {
+	var it model.ImportTemplateFromURLInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"url"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "url":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("url"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.URL = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalImportTemplateFromUrlInput unmarshals raw into the ImportTemplateFromUrlInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalImportTemplateFromUrlInput(ctx context.Context, raw any) (model.ImportTemplateFromURLInput, error) {
+	var out model.ImportTemplateFromURLInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ImportTemplateFromUrlInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputImportTemplateInput(ctx context.Context, ec *executionContext, obj any) (model.ImportTemplateInput, error) {
+	var it model.ImportTemplateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"document"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "document":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("document"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Document = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalImportTemplateInput unmarshals raw into the ImportTemplateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalImportTemplateInput(ctx context.Context, raw any) (model.ImportTemplateInput, error) {
+	var out model.ImportTemplateInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ImportTemplateInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputTemplateCommandInput(ctx context.Context, ec *executionContext, obj any) (kind.TemplateCommand, error) {
+	var it kind.TemplateCommand
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["shell"]; !present {
+		asMap["shell"] = ""
+	}
+
+	fieldsInOrder := [...]string{"name", "shell", "argv"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "shell":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shell"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Shell = data
+		case "argv":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("argv"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Argv = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalTemplateCommandInput unmarshals raw into the TemplateCommandInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalTemplateCommandInput(ctx context.Context, raw any) (kind.TemplateCommand, error) {
+	var out kind.TemplateCommand
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "TemplateCommandInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputTemplateConfigFileInput(ctx context.Context, ec *executionContext, obj any) (kind.ConfigFile, error) {
+	var it kind.ConfigFile
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"path", "parser", "replace"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "path":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("path"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Path = data
+		case "parser":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("parser"))
+			data, err := unmarshalNConfigParser2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigParser(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Parser = data
+		case "replace":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("replace"))
+			data, err := unmarshalNConfigReplacementInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigReplacementᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Replace = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalTemplateConfigFileInput unmarshals raw into the TemplateConfigFileInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalTemplateConfigFileInput(ctx context.Context, raw any) (kind.ConfigFile, error) {
+	var out kind.ConfigFile
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "TemplateConfigFileInput", raw, &out)
 	return out, err
 }
 
@@ -553,7 +1242,7 @@ func unmarshalInputUpdateTemplateInput(ctx context.Context, ec *executionContext
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "author", "images", "defaultImage", "startup", "startupArgv", "variables", "installImage", "installScript", "installEntrypoint", "installTimeout", "stopCommand", "stopSignal", "stopGrace", "readyPatterns", "startTimeout", "crashPolicy", "tty", "memory", "cpu", "disk", "swap", "portsWanted", "deniedFiles", "features"}
+	fieldsInOrder := [...]string{"id", "name", "description", "author", "images", "defaultImage", "startup", "startupArgv", "variables", "installImage", "installScript", "installEntrypoint", "installTimeout", "stopCommand", "stopSignal", "stopGrace", "readyPatterns", "startTimeout", "crashPolicy", "tty", "memory", "cpu", "disk", "swap", "portsWanted", "deniedFiles", "features", "slug", "tags", "architectures", "startupCommands", "imageEntrypoint", "configFiles", "minimumMemory", "minimumCpu", "minimumDisk", "backupBefore", "backupAfter"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -749,6 +1438,83 @@ func unmarshalInputUpdateTemplateInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.FeatureHints = data
+		case "slug":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("slug"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Slug = data
+		case "tags":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tags"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tags = data
+		case "architectures":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("architectures"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Architectures = data
+		case "startupCommands":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startupCommands"))
+			data, err := unmarshalOTemplateCommandInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateCommandᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartupCommands = data
+		case "imageEntrypoint":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("imageEntrypoint"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ImageEntrypoint = data
+		case "configFiles":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("configFiles"))
+			data, err := unmarshalOTemplateConfigFileInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigFileᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfigFiles = data
+		case "minimumMemory":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minimumMemory"))
+			data, err := unmarshalOBytes2ᚖint64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinimumMemory = data
+		case "minimumCpu":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minimumCpu"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinimumCPU = data
+		case "minimumDisk":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minimumDisk"))
+			data, err := unmarshalOBytes2ᚖint64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinimumDisk = data
+		case "backupBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("backupBefore"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.BackupBefore = data
+		case "backupAfter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("backupAfter"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.BackupAfter = data
 		}
 	}
 	return it, nil
@@ -840,6 +1606,201 @@ func _DeleteTemplatePayload(ctx context.Context, ec *executionContext, sel ast.S
 	return out
 }
 
+var exportTemplatePayloadImplementors = []string{"ExportTemplatePayload"}
+
+func _ExportTemplatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ExportTemplatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, exportTemplatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExportTemplatePayload")
+		case "document":
+			out.Values[i] = _ExportTemplatePayload_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lost":
+			out.Values[i] = _ExportTemplatePayload_lost(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var importEntryImplementors = []string{"ImportEntry"}
+
+func _ImportEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *egg.Entry) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, importEntryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImportEntry")
+		case "field":
+			out.Values[i] = _ImportEntry_field(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "outcome":
+			out.Values[i] = _ImportEntry_outcome(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = _ImportEntry_message(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var importReportImplementors = []string{"ImportReport"}
+
+func _ImportReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *egg.Report) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, importReportImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImportReport")
+		case "format":
+			out.Values[i] = _ImportReport_format(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "entries":
+			out.Values[i] = _ImportReport_entries(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var importTemplateFromUrlPayloadImplementors = []string{"ImportTemplateFromUrlPayload"}
+
+func _ImportTemplateFromUrlPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ImportTemplateFromURLPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, importTemplateFromUrlPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImportTemplateFromUrlPayload")
+		case "template":
+			out.Values[i] = _ImportTemplateFromUrlPayload_template(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "report":
+			out.Values[i] = _ImportTemplateFromUrlPayload_report(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var importTemplatePayloadImplementors = []string{"ImportTemplatePayload"}
+
+func _ImportTemplatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ImportTemplatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, importTemplatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImportTemplatePayload")
+		case "template":
+			out.Values[i] = _ImportTemplatePayload_template(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "report":
+			out.Values[i] = _ImportTemplatePayload_report(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var updateTemplatePayloadImplementors = []string{"UpdateTemplatePayload"}
 
 func _UpdateTemplatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateTemplatePayload) graphql.Marshaler {
@@ -877,6 +1838,25 @@ func _UpdateTemplatePayload(ctx context.Context, ec *executionContext, sel ast.S
 
 // region    ***************************** type.gotpl *****************************
 
+func unmarshalNConfigReplacementInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigReplacement(ctx context.Context, ec *executionContext, v any) (kind.ConfigReplacement, error) {
+	res, err := unmarshalInputConfigReplacementInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNConfigReplacementInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigReplacementᚄ(ctx context.Context, ec *executionContext, v any) ([]kind.ConfigReplacement, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]kind.ConfigReplacement, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNConfigReplacementInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigReplacement(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func unmarshalNCreateTemplateInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚐFields(ctx context.Context, ec *executionContext, v any) (templates.Fields, error) {
 	res, err := unmarshalInputCreateTemplateInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -903,6 +1883,103 @@ func marshalNDeleteTemplatePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst
 	return _DeleteTemplatePayload(ctx, ec, sel, v)
 }
 
+func unmarshalNExportTemplateInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚐExportInput(ctx context.Context, ec *executionContext, v any) (templates.ExportInput, error) {
+	res, err := unmarshalInputExportTemplateInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNExportTemplatePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐExportTemplatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ExportTemplatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ExportTemplatePayload!")
+		return graphql.Null
+	}
+	return _ExportTemplatePayload(ctx, ec, sel, v)
+}
+
+func marshalNImportEntry2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚋeggᚐEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v egg.Entry) graphql.Marshaler {
+	return _ImportEntry(ctx, ec, sel, &v)
+}
+
+func marshalNImportEntry2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚋeggᚐEntryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []egg.Entry) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNImportEntry2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚋeggᚐEntry(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNImportOutcome2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐImportOutcome(ctx context.Context, ec *executionContext, v any) (kind.ImportOutcome, error) {
+	var res kind.ImportOutcome
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNImportOutcome2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐImportOutcome(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.ImportOutcome) graphql.Marshaler {
+	return v
+}
+
+func marshalNImportReport2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚋeggᚐReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *egg.Report) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ImportReport!")
+		return graphql.Null
+	}
+	return _ImportReport(ctx, ec, sel, v)
+}
+
+func unmarshalNImportTemplateFromUrlInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐImportTemplateFromURLInput(ctx context.Context, ec *executionContext, v any) (model.ImportTemplateFromURLInput, error) {
+	res, err := unmarshalInputImportTemplateFromUrlInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNImportTemplateFromUrlPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐImportTemplateFromURLPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ImportTemplateFromURLPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ImportTemplateFromUrlPayload!")
+		return graphql.Null
+	}
+	return _ImportTemplateFromUrlPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNImportTemplateInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐImportTemplateInput(ctx context.Context, ec *executionContext, v any) (model.ImportTemplateInput, error) {
+	res, err := unmarshalInputImportTemplateInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNImportTemplatePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐImportTemplatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ImportTemplatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ImportTemplatePayload!")
+		return graphql.Null
+	}
+	return _ImportTemplatePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNTemplateCommandInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateCommand(ctx context.Context, ec *executionContext, v any) (kind.TemplateCommand, error) {
+	res, err := unmarshalInputTemplateCommandInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNTemplateConfigFileInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigFile(ctx context.Context, ec *executionContext, v any) (kind.ConfigFile, error) {
+	res, err := unmarshalInputTemplateConfigFileInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNTemplateFormat2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateFormat(ctx context.Context, ec *executionContext, v any) (kind.TemplateFormat, error) {
+	var res kind.TemplateFormat
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNTemplateFormat2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateFormat(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.TemplateFormat) graphql.Marshaler {
+	return v
+}
+
 func unmarshalNTemplateImageInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateImage(ctx context.Context, ec *executionContext, v any) (kind.TemplateImage, error) {
 	res, err := unmarshalInputTemplateImageInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -924,6 +2001,40 @@ func marshalNUpdateTemplatePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst
 		return graphql.Null
 	}
 	return _UpdateTemplatePayload(ctx, ec, sel, v)
+}
+
+func unmarshalOTemplateCommandInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateCommandᚄ(ctx context.Context, ec *executionContext, v any) ([]kind.TemplateCommand, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]kind.TemplateCommand, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNTemplateCommandInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateCommand(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalOTemplateConfigFileInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigFileᚄ(ctx context.Context, ec *executionContext, v any) ([]kind.ConfigFile, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]kind.ConfigFile, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNTemplateConfigFileInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigFile(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func unmarshalOTemplateImageInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateImageᚄ(ctx context.Context, ec *executionContext, v any) ([]kind.TemplateImage, error) {

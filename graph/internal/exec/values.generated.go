@@ -23,6 +23,75 @@ import (
 
 // region    **************************** field.gotpl *****************************
 
+func _ConfigReplacement_match(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.ConfigReplacement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ConfigReplacement_match(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Match, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ConfigReplacement_match(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigReplacement", field, false, false, "String")
+}
+
+func _ConfigReplacement_if(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.ConfigReplacement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ConfigReplacement_if(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.If, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ConfigReplacement_if(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigReplacement", field, false, false, "String")
+}
+
+func _ConfigReplacement_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.ConfigReplacement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ConfigReplacement_value(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ConfigReplacement_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigReplacement", field, false, false, "String")
+}
+
 func _TaskStep_action(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.TaskStep) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -205,6 +274,153 @@ func _TaskStepResult_message(ctx context.Context, ec *executionContext, field gr
 }
 func fieldContext_TaskStepResult_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TaskStepResult", field, false, false, "String")
+}
+
+func _TemplateCommand_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.TemplateCommand) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TemplateCommand_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TemplateCommand_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TemplateCommand", field, false, false, "String")
+}
+
+func _TemplateCommand_shell(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.TemplateCommand) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TemplateCommand_shell(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shell, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TemplateCommand_shell(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TemplateCommand", field, false, false, "String")
+}
+
+func _TemplateCommand_argv(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.TemplateCommand) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TemplateCommand_argv(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Argv, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_TemplateCommand_argv(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TemplateCommand", field, false, false, "String")
+}
+
+func _TemplateConfigFile_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.ConfigFile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TemplateConfigFile_path(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TemplateConfigFile_path(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TemplateConfigFile", field, false, false, "String")
+}
+
+func _TemplateConfigFile_parser(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.ConfigFile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TemplateConfigFile_parser(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Parser, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v kind.ConfigParser) graphql.Marshaler {
+			return marshalNConfigParser2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigParser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TemplateConfigFile_parser(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TemplateConfigFile", field, false, false, "ConfigParser")
+}
+
+func _TemplateConfigFile_replace(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.ConfigFile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TemplateConfigFile_replace(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replace, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []kind.ConfigReplacement) graphql.Marshaler {
+			return marshalNConfigReplacement2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigReplacementᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TemplateConfigFile_replace(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TemplateConfigFile",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ConfigReplacement(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _TemplateImage_label(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *kind.TemplateImage) (ret graphql.Marshaler) {
@@ -472,6 +688,49 @@ func fieldContext_TemplateVariable_secret(_ context.Context, ec *executionContex
 
 // region    **************************** object.gotpl ****************************
 
+var configReplacementImplementors = []string{"ConfigReplacement"}
+
+func _ConfigReplacement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *kind.ConfigReplacement) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, configReplacementImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConfigReplacement")
+		case "match":
+			out.Values[i] = _ConfigReplacement_match(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "if":
+			out.Values[i] = _ConfigReplacement_if(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = _ConfigReplacement_value(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var taskStepImplementors = []string{"TaskStep"}
 
 func _TaskStep(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *kind.TaskStep) graphql.Marshaler {
@@ -548,6 +807,92 @@ func _TaskStepResult(ctx context.Context, ec *executionContext, sel ast.Selectio
 			}
 		case "message":
 			out.Values[i] = _TaskStepResult_message(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var templateCommandImplementors = []string{"TemplateCommand"}
+
+func _TemplateCommand(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *kind.TemplateCommand) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, templateCommandImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TemplateCommand")
+		case "name":
+			out.Values[i] = _TemplateCommand_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "shell":
+			out.Values[i] = _TemplateCommand_shell(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "argv":
+			out.Values[i] = _TemplateCommand_argv(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var templateConfigFileImplementors = []string{"TemplateConfigFile"}
+
+func _TemplateConfigFile(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *kind.ConfigFile) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, templateConfigFileImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TemplateConfigFile")
+		case "path":
+			out.Values[i] = _TemplateConfigFile_path(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "parser":
+			out.Values[i] = _TemplateConfigFile_parser(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "replace":
+			out.Values[i] = _TemplateConfigFile_replace(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -683,6 +1028,36 @@ func _TemplateVariable(ctx context.Context, ec *executionContext, sel ast.Select
 
 // region    ***************************** type.gotpl *****************************
 
+func unmarshalNConfigParser2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigParser(ctx context.Context, ec *executionContext, v any) (kind.ConfigParser, error) {
+	var res kind.ConfigParser
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNConfigParser2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigParser(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.ConfigParser) graphql.Marshaler {
+	return v
+}
+
+func marshalNConfigReplacement2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigReplacement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.ConfigReplacement) graphql.Marshaler {
+	return _ConfigReplacement(ctx, ec, sel, &v)
+}
+
+func marshalNConfigReplacement2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigReplacementᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []kind.ConfigReplacement) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNConfigReplacement2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigReplacement(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func unmarshalNTaskAction2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTaskAction(ctx context.Context, ec *executionContext, v any) (kind.TaskAction, error) {
 	var res kind.TaskAction
 	err := res.UnmarshalGQL(v)
@@ -733,6 +1108,30 @@ func marshalNTaskStepResult2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinte
 	return ret
 }
 
+func marshalNTemplateCommand2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateCommand(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.TemplateCommand) graphql.Marshaler {
+	return _TemplateCommand(ctx, ec, sel, &v)
+}
+
+func marshalNTemplateCommand2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateCommandᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []kind.TemplateCommand) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNTemplateCommand2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateCommand(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNTemplateConfigFile2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigFile(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.ConfigFile) graphql.Marshaler {
+	return _TemplateConfigFile(ctx, ec, sel, &v)
+}
+
 func marshalNTemplateImage2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateImage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.TemplateImage) graphql.Marshaler {
 	return _TemplateImage(ctx, ec, sel, &v)
 }
@@ -781,6 +1180,25 @@ func unmarshalNVariableType2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinterna
 
 func marshalNVariableType2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐVariableType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.VariableType) graphql.Marshaler {
 	return v
+}
+
+func marshalOTemplateConfigFile2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigFileᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []kind.ConfigFile) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNTemplateConfigFile2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐConfigFile(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -63,7 +63,7 @@ func Export(t document.Template, at time.Time) (text []byte, lost []string, err 
 
 // losses are the parts of a template that PTDL_v2 cannot hold.
 func losses(t document.Template) []string {
-	var lost []string
+	lost := []string{}
 	for _, part := range []struct {
 		name string
 		lost bool

@@ -1,20 +1,20 @@
 package egg
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/catalyst-panel/catalyst/internal/kind"
+)
 
 // Outcome is what became of a field of an egg.
-type Outcome string
+type Outcome = kind.ImportOutcome
 
-// The values of Outcome.
+// The values of Outcome, by shorter names.
 const (
-	// Understood fields mean here what they meant there.
-	Understood Outcome = "UNDERSTOOD"
-	// Approximated fields work a little differently; the message says how.
-	Approximated Outcome = "APPROXIMATED"
-	// Ignored fields have no meaning here; the message says why.
-	Ignored Outcome = "IGNORED"
-	// Unknown fields belong to no version of the format.
-	Unknown Outcome = "UNKNOWN"
+	Understood   = kind.ImportOutcomeUnderstood
+	Approximated = kind.ImportOutcomeApproximated
+	Ignored      = kind.ImportOutcomeIgnored
+	Unknown      = kind.ImportOutcomeUnknown
 )
 
 // Entry is what became of one field.
