@@ -3,6 +3,7 @@ package testbed
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +47,8 @@ func PushTo(t testing.TB, host, repository string, layer *Layer, config v1.Confi
 	if err != nil {
 		t.Fatalf("make image %s: %v", repository, err)
 	}
-	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(blob)), nil })
+	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(blob)), nil },
+		tarball.WithCompressionLevel(gzip.BestSpeed))
 	if err != nil {
 		t.Fatalf("make image %s: %v", repository, err)
 	}
@@ -169,7 +171,7 @@ func (l *Layer) Package(t testing.TB, names ...string) *Layer {
 				continue
 			}
 			l.Host(path)
-			if strings.Contains(path, "/bin/") || strings.Contains(path, "/games/") || strings.Contains(path, ".so") {
+			if strings.Contains(path, "/bin/") || strings.HasPrefix(path, "/usr/games/") || strings.Contains(path, ".so") {
 				l.libraries(t, path)
 			}
 		}
