@@ -77,6 +77,26 @@ func (p people) Author(_ context.Context, id string) (*viewer.Viewer, error) {
 	return nil, fault.New(fault.Unauthenticated, "The account is suspended.")
 }
 
+// clock is the time of both instances, which the test moves while runs may still read it.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) set(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = at
+}
+
+func (c *clock) move(d time.Duration) { c.set(c.now().Add(d)) }
+
 // world is one server, its owner and a friend, two instances of the service, and a clock that the test moves.
 type world struct {
 	*schedules.Service
@@ -85,7 +105,7 @@ type world struct {
 	store         *store.Store
 	servers       *hosted
 	people        people
-	at            time.Time
+	clock         *clock
 	server, owner string
 	asOwner       context.Context
 	asFriend      context.Context
@@ -93,9 +113,9 @@ type world struct {
 
 func newWorld(t *testing.T, s *store.Store) *world {
 	t.Helper()
-	w := &world{t: t, store: s, servers: &hosted{}, people: people{}, at: time.Date(2026, 3, 28, 12, 0, 30, 0, time.UTC)}
+	w := &world{t: t, store: s, servers: &hosted{}, people: people{}, clock: &clock{at: time.Date(2026, 3, 28, 12, 0, 30, 0, time.UTC)}}
 	cfg := schedules.Config{
-		Client: s.Client, Servers: w.servers, Accounts: w.people, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.at },
+		Client: s.Client, Servers: w.servers, Accounts: w.people, Logger: slog.New(slog.DiscardHandler), Now: w.clock.now,
 	}
 	w.Service, w.other = schedules.New(t.Context(), cfg), schedules.New(t.Context(), cfg)
 	t.Cleanup(w.Service.Close)
@@ -143,7 +163,7 @@ func (w *world) task(schedule string, steps ...schedules.Step) *ent.ScheduledTas
 // pass moves the clock and has both instances begin what is due, at once.
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()
-	w.at = w.at.Add(d)
+	w.clock.move(d)
 	var both sync.WaitGroup
 	for _, s := range []*schedules.Service{w.Service, w.other} {
 		both.Go(func() {
@@ -203,7 +223,7 @@ func TestB4(t *testing.T) {
 		if last := runs[3]; len(runs) != 4 || last.State != kind.TaskRunStateSkipped || last.Log[0].Message == "" {
 			t.Errorf("after a long absence: %v", runs[3:])
 		}
-		if got := w.reload(task); !got.NextRunAt.After(w.at) || got.NextRunAt.Sub(w.at) > 5*time.Minute || got.RunCount != 4 || *got.LastStatus != kind.TaskRunStateSkipped {
+		if got := w.reload(task); !got.NextRunAt.After(w.clock.now()) || got.NextRunAt.Sub(w.clock.now()) > 5*time.Minute || got.RunCount != 4 || *got.LastStatus != kind.TaskRunStateSkipped {
 			t.Errorf("the task is %v", got)
 		}
 	})
@@ -216,7 +236,7 @@ func TestDaylightSaving(t *testing.T) {
 	for name, day := range map[string]time.Time{
 		"left out": time.Date(2026, 3, 28, 20, 0, 0, 0, time.UTC), "repeated": time.Date(2026, 10, 24, 20, 0, 0, 0, time.UTC),
 	} {
-		w.at = day
+		w.clock.set(day)
 		task, err := w.Create(w.asOwner, schedules.CreateInput{
 			ServerID: w.server, Name: name, Schedule: "30 2 * * *", TimeZone: new("Europe/Berlin"), Steps: []schedules.Step{command(name)},
 		})
@@ -296,7 +316,7 @@ func TestSteps(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.runs()
-		w.at = w.at.Add(time.Second)
+		w.clock.move(time.Second)
 	}
 	if got, want := w.servers.deeds(), []string{"owner COMMAND warn", "owner COMMAND warn", "owner STOP"}; !slices.Equal(got, want) {
 		t.Errorf("done %v, want %v", got, want)
@@ -325,7 +345,7 @@ func TestOverlapAndAbandoned(t *testing.T) {
 			t.Errorf("runs: %v", runs)
 		}
 		w.write(func(ctx context.Context, x *ent.Tx) {
-			x.TaskRun.Create().SetTaskID(task.ID).SetScheduledAt(w.at.Add(-time.Hour)).SetLeaseUntil(w.at.Add(-time.Second)).ExecX(ctx)
+			x.TaskRun.Create().SetTaskID(task.ID).SetScheduledAt(w.clock.now().Add(-time.Hour)).SetLeaseUntil(w.clock.now().Add(-time.Second)).ExecX(ctx)
 		})
 		w.pass(0)
 		failed := s.Client.TaskRun.Query().Where(taskrun.StateEQ(kind.TaskRunStateFailed)).OnlyX(testkit.System(t.Context()))
