@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -26,8 +27,8 @@ func TestFirstLook(t *testing.T) {
 	w := &world{tb: t, dir: harness.DataDir(t, nil), addr: harness.FreeAddr(t), env: defaults}
 	w.nodeDir = w.dir
 	w.startDev()
-	password := w.panel.Password()
-	if out := w.panel.Output(); password == "" || strings.Count(out, password) != 1 || !strings.Contains(out, "http://"+w.addr+"/") {
+	password := firstPassword(t, w)
+	if out := w.panel.Output(); strings.Count(out, password) != 1 || !strings.Contains(out, "http://"+w.addr+"/") {
 		t.Fatalf("the address and, once, the password are missing from:\n%s", out)
 	}
 	w.admin = w.panel.Login("admin", password)
@@ -72,6 +73,18 @@ func TestFirstLook(t *testing.T) {
 	}
 	w.panel.Login("admin", password)
 	w.panel.Terminate()
+}
+
+// firstPassword waits for what the panel prints: it is ready a little before its output arrives here.
+func firstPassword(t *testing.T, w *world) string {
+	t.Helper()
+	harness.Eventually(t, soon, "the first password is printed", func() error {
+		if w.panel.Password() == "" {
+			return errors.New("no password is printed")
+		}
+		return nil
+	})
+	return w.panel.Password()
 }
 
 // expectStates reads state changes: each from the state before to the next.

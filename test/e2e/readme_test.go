@@ -51,14 +51,9 @@ func TestReadme(t *testing.T) {
 	}
 	w.nodeDir = w.dir
 	w.startDev()
-	harness.Eventually(t, soon, "the password is printed", func() error {
-		if w.panel.Password() == "" {
-			return errors.New("no password yet")
-		}
-		return nil
-	})
-	g := &guide{t: t, client: w.panel.Anonymous(), values: map[string]string{"PASSWORD": w.panel.Password()}}
-	w.admin = w.panel.Login("admin", w.panel.Password())
+	password := firstPassword(t, w)
+	g := &guide{t: t, client: w.panel.Anonymous(), values: map[string]string{"PASSWORD": password}}
+	w.admin = w.panel.Login("admin", password)
 	w.awaitOnline(true)
 	for _, s := range steps {
 		g.take(s)

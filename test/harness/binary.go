@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 )
@@ -33,13 +32,22 @@ func Cleanup() error {
 	return os.RemoveAll(filepath.Dir(path))
 }
 
-// Root returns the repository's root.
+// Root returns the repository's root: the directory above the running test's that has the module's file.
 func Root() (string, error) {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		return "", errors.New("find the repository: no source position")
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
 	}
-	return filepath.Join(filepath.Dir(file), "..", ".."), nil
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", errors.New("find the repository: no go.mod above the working directory")
+		}
+		dir = up
+	}
 }
 
 func build() (string, error) {
