@@ -142,12 +142,15 @@ func (w *Writer) load() error {
 
 // skip goes on in a new segment after the lines that were lost.
 func (w *Writer) skip() error {
-	if err := w.file.Close(); err != nil {
+	ended, done := w.file, w.open
+	if err := w.create(w.opts.After + 1); err != nil {
+		return err
+	}
+	w.old = append(w.old, done)
+	if err := ended.Close(); err != nil {
 		return fmt.Errorf("close segment: %w", err)
 	}
-	w.old = append(w.old, w.open)
-	w.last = w.opts.After
-	return w.create(w.last + 1)
+	return nil
 }
 
 // create begins a segment, which becomes the open one.

@@ -291,9 +291,18 @@ func (a *actor) setState(ctx context.Context, state kind.ServerState, reason str
 		a.log.LogAttrs(ctx, slog.LevelError, "impossible change of state",
 			slog.String("from", string(a.State)), slog.String("to", string(state)))
 	}
-	a.State, a.Reason, a.At = state, sentence(reason), time.Now()
+	a.State, a.Reason, a.At = state, sentence(reason), following(a.At, time.Now())
 	a.store(ctx)
 	a.report(ctx)
+}
+
+// following returns the present, or the moment after the last state where the clock was set back: the panel tells reports
+// apart by their times, and would pass over one that seems older than the last.
+func following(last, present time.Time) time.Time {
+	if next := last.Add(time.Microsecond); present.Before(next) {
+		return next
+	}
+	return present
 }
 
 // maxReason is the longest reason, in bytes; a start error may repeat a command of any length.

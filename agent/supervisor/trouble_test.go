@@ -164,6 +164,29 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
+// TestStatesFollowEachOther has a last state that is a year ahead, by a clock that was wrong.
+func TestStatesFollowEachOther(t *testing.T) {
+	run(t, script{}, func(w *world) {
+		w.apply(start, 1)
+		ahead := time.Now().AddDate(1, 0, 0).Truncate(time.Second)
+		w.reopen(func() {
+			path := filepath.Join(w.dir, w.id, "state.json")
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, replaceTime(content, "at", ahead), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		})
+		w.apply(stop, 1)
+		w.expect(kind.ServerStateStopped)
+		if at := w.observed().GetAtUs(); at <= ahead.UnixMicro() || at > ahead.UnixMicro()+10 {
+			t.Errorf("the last state is of %s, want just after %s", time.UnixMicro(at).UTC(), ahead)
+		}
+	})
+}
+
 func replaceTime(content []byte, field string, to time.Time) []byte {
 	pattern := regexp.MustCompile(`"` + field + `":"[^"]*"`)
 	return pattern.ReplaceAll(content, []byte(`"`+field+`":"`+to.Format(time.RFC3339Nano)+`"`))

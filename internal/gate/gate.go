@@ -68,14 +68,14 @@ func (k *Keeper) open(ctx context.Context, id string, check func(context.Context
 		cancel(nil)
 		return nil, nil, fmt.Errorf("watch the rights of a user: %w", err)
 	}
-	var gone <-chan *changes.Event
+	var gone entity
 	if id != "" {
 		sub, err := changes.Subscribe(ctx, k.Bus, id)
 		if err != nil {
 			cancel(nil)
 			return nil, nil, err
 		}
-		gone = sub.C()
+		gone = entity{sub.C(), sub.Gap()}
 	}
 	done := make(chan struct{})
 	go func() {
@@ -85,8 +85,15 @@ func (k *Keeper) open(ctx context.Context, id string, check func(context.Context
 	return ctx, func() { cancel(nil); <-done }, nil
 }
 
+// entity tells of the changes of what a right is about, and of changes that were missed; both are nil where it is about
+// nothing in particular.
+type entity struct {
+	changes <-chan *changes.Event
+	missed  <-chan struct{}
+}
+
 // keep returns when ctx ends or the check fails, with the reason.
-func (k *Keeper) keep(ctx context.Context, lost <-chan struct{}, gone <-chan *changes.Event, check func(context.Context) error) error {
+func (k *Keeper) keep(ctx context.Context, lost <-chan struct{}, gone entity, check func(context.Context) error) error {
 	ticker := time.NewTicker(recheck)
 	defer ticker.Stop()
 	for {
@@ -95,9 +102,10 @@ func (k *Keeper) keep(ctx context.Context, lost <-chan struct{}, gone <-chan *ch
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-lost:
+		case <-gone.missed:
 		case <-ticker.C:
 			signalled = false
-		case e, ok := <-gone:
+		case e, ok := <-gone.changes:
 			if !ok {
 				return context.Cause(ctx)
 			}

@@ -51,6 +51,9 @@ func (s *Service) Unassign(ctx context.Context, allocationID string) (*ent.Alloc
 		return nil, err
 	}
 	return s.reallocate(ctx, "allocation.unassign", serverID, allocationID, func(ctx context.Context, t *ent.Tx, sv *ent.Server, a *ent.Allocation) error {
+		if err := heldBy(sv, a); err != nil {
+			return err
+		}
 		if a.Primary {
 			others, err := t.Allocation.Query().Where(allocation.ServerID(sv.ID), allocation.IDNEQ(a.ID)).
 				Exist(viewer.System(ctx, nil, "look for a server's other allocations"))
@@ -72,6 +75,9 @@ func (s *Service) SetPrimary(ctx context.Context, allocationID string) (*ent.All
 		return nil, err
 	}
 	return s.reallocate(ctx, "allocation.primary", serverID, allocationID, func(ctx context.Context, t *ent.Tx, sv *ent.Server, a *ent.Allocation) error {
+		if err := heldBy(sv, a); err != nil {
+			return err
+		}
 		before, err := t.Allocation.Query().Where(allocation.ServerID(sv.ID), allocation.Primary(true), allocation.IDNEQ(a.ID)).
 			IDs(viewer.System(ctx, nil, "find a server's primary allocation"))
 		if err != nil {
@@ -104,6 +110,14 @@ func (s *Service) holder(ctx context.Context, action, allocationID string) (stri
 		return "", fault.New(fault.Conflict, "No server has this allocation: give it to one with assignAllocation.")
 	}
 	return *a.ServerID, nil
+}
+
+// heldBy refuses an allocation that another caller has meanwhile taken from the server.
+func heldBy(sv *ent.Server, a *ent.Allocation) error {
+	if a.ServerID != nil && *a.ServerID == sv.ID {
+		return nil
+	}
+	return fault.New(fault.Conflict, "The allocation was taken from the server meanwhile: look at the server's allocations and try again.")
 }
 
 // reallocate runs fn on a locked server and one of the allocations, and has the node told of what came of it.

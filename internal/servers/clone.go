@@ -45,7 +45,7 @@ func (s *Service) Clone(ctx context.Context, in CloneInput) (*ent.Server, error)
 	if mayInfrastructure(ctx) { // others get the usual network
 		create.NetworkMode, create.Network = &original.NetworkMode, original.Network
 	}
-	plan, err := s.plan(ctx, create)
+	plan, err := s.plan(ctx, &create)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (*ent.Server, erro
 	if err := access.Check(ctx, s.Client, access.ServerCreate, access.Anywhere); err != nil {
 		return nil, s.trail.Refused(ctx, e, err)
 	}
-	plan, err := s.plan(ctx, in)
+	plan, err := s.plan(ctx, &in)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +97,10 @@ type plan struct {
 	maxRestarts, window *int
 }
 
-// plan checks the input and fills it up from the template.
-func (s *Service) plan(ctx context.Context, in CreateInput) (*plan, error) {
-	if n := len(strings.TrimSpace(in.Name)); n == 0 || n > 128 {
-		return nil, fault.Input("name", "Give the server a name of 1 to 128 characters.")
+// plan checks the input, takes the space around its name away, and fills it up from the template.
+func (s *Service) plan(ctx context.Context, in *CreateInput) (*plan, error) {
+	if err := (texts{&in.Name, in.Description, in.Image, in.Network}).check(); err != nil {
+		return nil, err
 	}
 	tmpl, err := s.Client.Template.Query().Where(template.ID(in.TemplateID)).Only(ctx)
 	if ent.IsNotFound(err) {
@@ -237,7 +237,7 @@ func (s *Service) home(ctx context.Context, t *ent.Tx, in CreateInput, p *plan) 
 // create fills a new server in from the plan.
 func (p *plan) create(t *ent.Tx, in CreateInput) *ent.ServerCreate {
 	return t.Server.Create().
-		SetName(strings.TrimSpace(in.Name)).SetNillableDescription(in.Description).SetTemplateID(p.template.ID).SetTemplateRevision(p.template.Revision).
+		SetName(in.Name).SetNillableDescription(in.Description).SetTemplateID(p.template.ID).SetTemplateRevision(p.template.Revision).
 		SetNillableStartupCommand(in.StartupCommand).SetOwnerID(p.ownerID).
 		SetImage(p.image).SetMemory(p.memory).SetDisk(p.disk).SetSwap(p.swap).SetCPU(p.cpu).
 		SetEnvironment(p.environment).SetCrashPolicy(p.crashPolicy).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -195,6 +196,9 @@ func TestCreateRefuses(t *testing.T) {
 			field string
 		}{
 			"no name":          {servers.CreateInput{TemplateID: w.templateID}, fault.BadUserInput, "name"},
+			"two lines":        {servers.CreateInput{Name: "a\nb", TemplateID: w.templateID}, fault.BadUserInput, "name"},
+			"a long text":      {servers.CreateInput{Name: "s", TemplateID: w.templateID, Description: new(strings.Repeat("x", 5000))}, fault.BadUserInput, "description"},
+			"a long image":     {servers.CreateInput{Name: "s", TemplateID: w.templateID, Image: new(strings.Repeat("x", 600))}, fault.BadUserInput, "image"},
 			"unknown template": {servers.CreateInput{Name: "s", TemplateID: "tmpl_x"}, fault.NotFound, ""},
 			"unknown owner":    {servers.CreateInput{Name: "s", TemplateID: w.templateID, OwnerID: new("user_x")}, fault.NotFound, ""},
 			"no owner":         {servers.CreateInput{Name: "s", TemplateID: w.templateID}, fault.BadUserInput, "ownerId"},
@@ -397,6 +401,10 @@ func TestUpdateAppliesAtTheNextStart(t *testing.T) {
 	restarted, err := w.Restart(w.ctx, sv.ID)
 	if err != nil || restarted.PendingRestart {
 		t.Errorf("after a restart: %+v, %v", restarted, err)
+	}
+	forgiving, err := w.Update(w.ctx, servers.UpdateInput{ID: sv.ID, CrashMaxRestarts: new(7)})
+	if err != nil || forgiving.PendingRestart || forgiving.Generation == restarted.Generation {
+		t.Errorf("a crash policy that holds at once: %+v, %v", forgiving, err)
 	}
 }
 

@@ -211,31 +211,3 @@ func enter(u *ent.ServerUpdateOne, sv *ent.Server, to kind.ServerState, reason s
 	u.SetState(to).SetStateReason(reason).SetStateChangedAt(now())
 	return nil
 }
-
-// Follow sends the state changes of a server, in order. It needs server.read and blocks until ctx ends, the right is
-// lost, or send fails.
-func (s *Service) Follow(ctx context.Context, id string, send func(StateChange) error) error {
-	ctx, closeGate, err := s.Gate.Open(ctx, access.ServerRead, access.On(id))
-	if err != nil {
-		return err
-	}
-	defer closeGate()
-	sub, err := stateTopic.Subscribe(ctx, s.Bus, id, bus.Options{Buffer: 256, Policy: bus.Latest})
-	if err != nil {
-		return fmt.Errorf("follow states: %w", err)
-	}
-	defer sub.Close()
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case c, ok := <-sub.C():
-			if !ok {
-				return context.Cause(ctx)
-			}
-			if err := send(c); err != nil {
-				return err
-			}
-		}
-	}
-}

@@ -2,7 +2,6 @@ package servers
 
 import (
 	"context"
-	"strings"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/internal/access"
@@ -38,10 +37,8 @@ func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Server, erro
 	if err := s.may(ctx, e, access.ServerUpdate); err != nil {
 		return nil, err
 	}
-	if in.Name != nil {
-		if n := len(strings.TrimSpace(*in.Name)); n == 0 || n > 128 {
-			return nil, fault.Input("name", "Give the server a name of 1 to 128 characters.")
-		}
+	if err := (texts{name: in.Name, description: in.Description, image: in.Image}).check(); err != nil {
+		return nil, err
 	}
 	if in.CrashMaxRestarts != nil && *in.CrashMaxRestarts < 0 {
 		return nil, fault.Input("crashMaxRestarts", "The number of restarts cannot be negative.")
@@ -78,26 +75,30 @@ func (s *Service) Update(ctx context.Context, in UpdateInput) (*ent.Server, erro
 		}
 		u.SetEnvironment(environment)
 		in.apply(u)
-		if in.program() {
-			// The node learns of it now and its program at its next start.
-			u.SetPendingRestart(sv.State.Alive()).AddGeneration(1)
+		if in.program() && sv.State.Alive() { // the node learns of it now and its program at its next start
+			u.SetPendingRestart(true)
+		}
+		if in.program() || in.policy() {
+			u.AddGeneration(1)
 			s.deliver(ctx, sv)
 		}
 		return nil
 	})
 }
 
-// program reports whether something changes that the node must know.
+// program reports whether something changes that a program is given when it starts.
 func (in UpdateInput) program() bool {
 	return in.Name != nil || in.Image != nil || in.Memory != nil || in.Disk != nil || in.Swap != nil || in.CPU != nil ||
-		in.Environment != nil || in.StartupCommand != nil || in.CrashPolicy != nil || in.CrashMaxRestarts != nil || in.CrashWindow != nil
+		in.Environment != nil || in.StartupCommand != nil
+}
+
+// policy reports whether something changes that the node must know, and that holds at once.
+func (in UpdateInput) policy() bool {
+	return in.CrashPolicy != nil || in.CrashMaxRestarts != nil || in.CrashWindow != nil
 }
 
 func (in UpdateInput) apply(u *ent.ServerUpdateOne) {
-	if in.Name != nil {
-		u.SetName(strings.TrimSpace(*in.Name))
-	}
-	u.SetNillableStartupCommand(in.StartupCommand).SetNillableDescription(in.Description).SetNillableImage(in.Image).
+	u.SetNillableName(in.Name).SetNillableStartupCommand(in.StartupCommand).SetNillableDescription(in.Description).SetNillableImage(in.Image).
 		SetNillableMemory(in.Memory).SetNillableDisk(in.Disk).SetNillableSwap(in.Swap).SetNillableCPU(in.CPU).
 		SetNillableCrashPolicy(in.CrashPolicy).SetNillableCrashMaxRestarts(in.CrashMaxRestarts).SetNillableCrashWindow(in.CrashWindow)
 }
