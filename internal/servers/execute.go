@@ -98,10 +98,11 @@ func (a *answer) read(ctx context.Context, wait time.Duration, follow func(conte
 		}
 		return nil
 	})
+	cause := context.Cause(ctx) // what was cut off by it may say so in words of its own
 	switch {
-	case errors.Is(err, errAnswered):
+	case errors.Is(err, errAnswered), errors.Is(cause, errAnswered):
 		return nil
-	case errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+	case errors.Is(cause, context.DeadlineExceeded):
 		a.out.TimedOut = a.begun
 		return nil
 	}

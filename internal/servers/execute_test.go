@@ -139,3 +139,18 @@ func TestExecuteRefusals(t *testing.T) {
 		}
 	})
 }
+
+// TestCommandOfACallerWhoHangsUp is in the audit trail all the same: the program has got it.
+func TestCommandOfACallerWhoHangsUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testkit.Store(t, testkit.Dialects()[0]))
+	sv := w.running(t)
+	ctx, hangUp := context.WithCancel(w.ctx)
+	w.link.agent = &talker{lines: w.console, server: sv, answer: func(func(protocol.Stream, string), string) { hangUp() }}
+	if _, err := w.SendCommand(ctx, sv.ID, "op me"); err != nil {
+		t.Errorf("a command that arrived: %v", err)
+	}
+	if n := w.store.Client.AuditLog.Query().Where(auditlog.Action("server.command")).CountX(w.ctx); n != 1 {
+		t.Errorf("%d commands in the audit trail", n)
+	}
+}
