@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"github.com/catalyst-panel/catalyst/agent/spool"
 	"github.com/catalyst-panel/catalyst/agent/supervisor"
 	"github.com/catalyst-panel/catalyst/agent/system"
+	"github.com/catalyst-panel/catalyst/agent/telemetry"
 )
 
 const (
@@ -50,6 +52,10 @@ type Config struct {
 	Version string
 	// HTTPClient reaches the panel; nil makes one. Its Timeout must be 0.
 	HTTPClient *http.Client
+	// Metrics is where the agent's metrics are shown; nil shows them nowhere. Run closes it.
+	Metrics net.Listener
+	// MetricsToken has to be sent to see them; without one, Metrics must be a loopback listener.
+	MetricsToken string
 }
 
 // Agent is a node's agent. Make one with New, and Run it once.
@@ -91,6 +97,9 @@ func New(config Config) (*Agent, error) {
 // or with an error when it cannot begin.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, a.config.Runtime.Close()) }()
+	if a.config.Metrics != nil {
+		defer func() { _ = a.config.Metrics.Close() }() // closed already, unless the agent could not begin
+	}
 	unlock, err := a.lock()
 	if err != nil {
 		return err
@@ -141,11 +150,18 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 		Supervisor: servers, Spool: events, Node: node, Logger: a.config.Logger,
 	})
 
+	panel := link.New(link.Config{
+		Panel: a.panel, Identity: id, Client: client, Handler: calls.Handler(), Logger: a.config.Logger,
+	})
 	var running sync.WaitGroup
 	running.Go(func() { a.reportUsage(ctx, servers, node, events) })
-	link.New(link.Config{
-		Panel: a.panel, Identity: id, Client: client, Handler: calls.Handler(), Logger: a.config.Logger,
-	}).Run(ctx)
+	running.Go(func() {
+		a.showMetrics(ctx, telemetry.Config{
+			Version: a.config.Version, Runtime: a.config.Runtime.Name(), Servers: servers.Digest, Node: node.Sample,
+			Backlog: events.Backlog, Link: panel, Token: a.config.MetricsToken, Logger: a.config.Logger,
+		})
+	})
+	panel.Run(ctx)
 	running.Wait()
 	calls.Wait()
 	if a.config.StopServersOnExit {
@@ -154,6 +170,16 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 		servers.StopAll(limited)
 	}
 	return nil
+}
+
+// showMetrics serves the page of metrics. A page that cannot be shown stops no server.
+func (a *Agent) showMetrics(ctx context.Context, c telemetry.Config) {
+	if a.config.Metrics == nil {
+		return
+	}
+	if err := telemetry.Serve(ctx, a.config.Metrics, c); err != nil {
+		a.config.Logger.LogAttrs(ctx, slog.LevelError, "no metrics are shown", slog.Any("error", err))
+	}
 }
 
 // reportUsage spools what the node and its servers use, for history.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -40,10 +41,20 @@ type Config struct {
 }
 
 // Link connects a node with its panel.
-type Link struct{ config Config }
+type Link struct {
+	config      Config
+	connected   atomic.Bool
+	connections atomic.Uint64
+}
 
 // New returns a link that Run keeps up.
 func New(config Config) *Link { return &Link{config: config} }
+
+// Connected reports whether the panel is connected now.
+func (l *Link) Connected() bool { return l.connected.Load() }
+
+// Connections is how many connections there have been.
+func (l *Link) Connections() uint64 { return l.connections.Load() }
 
 // Run keeps the link up until the context ends, and returns when the last connection and its handlers are gone.
 func (l *Link) Run(ctx context.Context) {
@@ -90,6 +101,9 @@ func (l *Link) connect(ctx context.Context) (lived time.Duration, err error) {
 	begun := time.Now()
 	l.config.Logger.LogAttrs(ctx, slog.LevelInfo, "connected to the panel",
 		slog.String("panel", l.config.Panel.Redacted()), slog.String("node_id", l.config.Identity.NodeID()))
+	l.connections.Add(1)
+	l.connected.Store(true)
+	defer l.connected.Store(false)
 	err = l.serve(ctx, conn)
 	return time.Since(begun), err
 }

@@ -64,6 +64,33 @@ type Spool struct {
 	changed  chan struct{}
 	closed   bool
 	cursor   cursor
+	// acked is the last event that is stored elsewhere, as far as this process was told.
+	acked   uint64
+	dropped uint64
+}
+
+// Backlog is what a spool holds for a panel that is away.
+type Backlog struct {
+	// Events are not acknowledged; after a restart those count too that the panel has not acknowledged again.
+	Events uint64
+	// Bytes is the size on the disk, where what was acknowledged stays for a while.
+	Bytes int64
+	// Dropped events made room for newer ones since Open.
+	Dropped uint64
+}
+
+// Backlog returns what waits now.
+func (s *Spool) Backlog() Backlog {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := Backlog{Dropped: s.dropped}
+	for _, seg := range s.segments {
+		b.Bytes += seg.size
+	}
+	if len(s.segments) > 0 {
+		b.Events = s.last().next() - 1 - max(s.acked, s.segments[0].first-1)
+	}
+	return b
 }
 
 // Open opens the spool in a directory, or creates it. A torn end is cut off.
@@ -252,6 +279,10 @@ func (s *Spool) makeRoom(n int64) error {
 	}
 	for total > s.config.MaxBytes && len(s.segments) > 1 {
 		total -= s.segments[0].size
+		first := s.segments[0]
+		if lost := first.next() - 1; lost > s.acked {
+			s.dropped += lost - max(s.acked, first.first-1)
+		}
 		if err := s.removeFirst(); err != nil {
 			return err
 		}
@@ -288,6 +319,7 @@ func (s *Spool) Ack(seq uint64) error {
 			return err
 		}
 	}
+	s.acked = max(s.acked, seq)
 	for len(s.segments) > 1 && s.segments[0].next() <= seq+1 {
 		if err := s.removeFirst(); err != nil {
 			return err

@@ -179,6 +179,23 @@ func TestFullSpoolDropsTheOldestAndSaysSo(t *testing.T) {
 	}
 }
 
+func TestBacklog(t *testing.T) {
+	t.Parallel()
+	s := open(t, spool.Config{Dir: t.TempDir(), SegmentBytes: 100, MaxBytes: 500})
+	fill(t, s, 1, 3)
+	if err := s.Ack(2); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Backlog(); got.Events != 1 || got.Bytes == 0 || got.Dropped != 0 {
+		t.Errorf("two of three are acknowledged: %+v", got)
+	}
+	fill(t, s, 4, 100)
+	got := s.Backlog()
+	if got.Events+got.Dropped != 98 || got.Dropped == 0 || got.Bytes > 500 {
+		t.Errorf("98 events since the last acknowledged one: %+v", got)
+	}
+}
+
 func TestAckBeyondTheEndMovesTheNumbers(t *testing.T) {
 	t.Parallel()
 	s := open(t, spool.Config{Dir: t.TempDir()})

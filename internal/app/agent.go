@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net"
 	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
@@ -10,6 +12,19 @@ import (
 	"github.com/catalyst-panel/catalyst/agent"
 	"github.com/catalyst-panel/catalyst/agent/procfs"
 )
+
+// listenForMetrics opens the listener of the agent's metrics; nil when they are switched off.
+func (c *Config) listenForMetrics(ctx context.Context) (net.Listener, error) {
+	if c.MetricsAddr == "" {
+		return nil, nil //nolint:nilnil // none is wanted
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", c.MetricsAddr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on metrics-addr: %w", err)
+	}
+	return listener, nil
+}
 
 // runAgent runs the node agent until ctx ends. The servers go on.
 func runAgent(ctx context.Context, c *Config, log *slog.Logger) error {
@@ -20,8 +35,13 @@ func runAgent(ctx context.Context, c *Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	page, err := c.listenForMetrics(ctx)
+	if err != nil {
+		return err
+	}
 	a, err := agent.New(agent.Config{
 		DataDir: c.DataDir, PanelURL: c.PanelURL, EnrolToken: c.EnrolToken, Runtime: rt, Logger: log, Version: Version,
+		Metrics: page, MetricsToken: c.MetricsToken,
 	})
 	if err != nil {
 		return err

@@ -45,6 +45,8 @@ type Config struct {
 	TokenKeyFile string
 	// SecretKeyFile holds the key that secrets in the database are encrypted with, the same for every instance of a panel.
 	SecretKeyFile string
+	// MetricsAddr is where an agent shows its metrics, or empty; the panel shows its own at HTTPAddr.
+	MetricsAddr string
 	// MetricsToken has to be sent to see /metrics; without one, only this machine sees it.
 	MetricsToken string
 	// EgressAllow are networks that webhooks and imported templates may be in although they are not public.
@@ -99,6 +101,8 @@ func (c *Config) bind(flags *pflag.FlagSet, r role, panel, agent bool) {
 	if !panel {
 		flags.StringVar(&c.PanelURL, "panel-url", "", "address of the panel, for the first start")
 		flags.StringVar(&c.EnrolToken, "enrol-token", "", "one-time token of the first start, from createNode or createEnrolmentToken")
+		flags.StringVar(&c.MetricsAddr, "metrics-addr", "", "address of the agent's /metrics; empty switches it off")
+		flags.StringVar(&c.MetricsToken, "metrics-token", "", "bearer token of /metrics; without one, metrics-addr must be a loopback address")
 		return
 	}
 	flags.StringVar(&c.HTTPAddr, "http-addr", r.httpAddr, "address of the API")
