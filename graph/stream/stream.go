@@ -2,8 +2,10 @@ package stream
 
 import (
 	"context"
+	"maps"
 	"sync"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -16,11 +18,21 @@ type Runner struct {
 
 	mu     sync.Mutex
 	closed bool
+	open   map[string]int
 	wg     sync.WaitGroup
 }
 
 // NewRunner returns a runner that shows producers' errors through the presenter.
-func NewRunner(p *present.Presenter) *Runner { return &Runner{presenter: p} }
+func NewRunner(p *present.Presenter) *Runner {
+	return &Runner{presenter: p, open: make(map[string]int)}
+}
+
+// Open returns how many subscriptions there are of each field that has ever been subscribed to.
+func (r *Runner) Open() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.open)
+}
 
 // Wait returns when every producer has ended, and starts no more of them. All subscriptions must have been ended before.
 func (r *Runner) Wait() {
@@ -32,13 +44,29 @@ func (r *Runner) Wait() {
 
 // enter counts one more producer, unless the runner waits for the last ones: a subscription may come in while the
 // transports are being closed.
-func (r *Runner) enter() bool {
+func (r *Runner) enter(field string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closed {
 		r.wg.Add(1)
+		r.open[field]++
 	}
 	return !r.closed
+}
+
+func (r *Runner) leave(field string) {
+	r.mu.Lock()
+	r.open[field]--
+	r.mu.Unlock()
+	r.wg.Done()
+}
+
+// fieldOf is the field of the schema that is subscribed to.
+func fieldOf(ctx context.Context) string {
+	if f := graphql.GetFieldContext(ctx); f != nil && f.Field.Field != nil {
+		return f.Field.Name
+	}
+	return ""
 }
 
 // Start runs a producer until the subscription's context ends and returns its events. The channel is closed when the
@@ -53,12 +81,13 @@ func Start[T any](ctx context.Context, r *Runner, produce func(ctx context.Conte
 			return context.Cause(ctx)
 		}
 	}
-	if !r.enter() {
+	field := fieldOf(ctx)
+	if !r.enter(field) {
 		close(events)
 		return events
 	}
 	go func() {
-		defer r.wg.Done()
+		defer r.leave(field)
 		defer close(events)
 		err := r.run(ctx, func() error { return produce(ctx, send) })
 		if err == nil || ctx.Err() != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/internal/administration"
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/store"
 	"github.com/catalyst-panel/catalyst/internal/testkit"
 	"github.com/catalyst-panel/catalyst/internal/tx"
@@ -50,6 +52,10 @@ func TestAdministration(t *testing.T) {
 			node := x.Node.Create().SetName("a").SetPublicAddress("::1").SetLocation(place).SetMemoryLimit(100).SetCPULimit(200).SetDiskLimit(300).SetOnline(true).SaveX(ctx)
 			x.Node.Create().SetName("b").SetPublicAddress("::1").SetLocation(place).SetMemoryLimit(1).SetCPULimit(2).SetDiskLimit(3).ExecX(ctx)
 			x.Server.Create().SetName("s").SetOwner(user).SetNode(node).SetTemplate(game).SetMemory(10).SetCPU(20).SetDisk(30).ExecX(ctx)
+			sv := x.Server.Query().OnlyX(testkit.System(ctx))
+			task := x.ScheduledTask.Create().SetName("t").SetServerID(sv.ID).SetAuthor(user).SetSchedule("* * * * *").
+				SetNextRunAt(time.Now().Add(-time.Hour)).SaveX(ctx)
+			x.TaskRun.Create().SetTask(task).SetState(kind.TaskRunStateFailed).SetScheduledAt(time.Now()).ExecX(ctx)
 			l.there = node.ID
 			return nil
 		})
@@ -62,6 +68,10 @@ func TestAdministration(t *testing.T) {
 			stats.Memory != (administration.Total{Limit: 101, Allocated: 10}) || stats.CPU != (administration.Processors{Limit: 202, Allocated: 20}) {
 			t.Errorf("counted %+v, %v", stats, err)
 		}
+		work, err := svc.Work(admin)
+		if err != nil || work.TasksOverdue != 1 || work.TaskRuns[kind.TaskRunStateFailed] != 1 || work.Deliveries[kind.DeliveryStatePending] != 0 {
+			t.Errorf("work %+v, %v", work, err)
+		}
 		health, err := svc.Health(admin)
 		if err != nil || !health.Healthy || len(health.Nodes) != 2 || !health.Nodes[0].Healthy || health.Nodes[1].Healthy || health.Nodes[1].Error == nil {
 			t.Errorf("health %+v, %v", health, err)
@@ -73,6 +83,9 @@ func TestAdministration(t *testing.T) {
 		for name, ctx := range map[string]context.Context{"anybody": viewer.NewContext(t.Context(), &viewer.Viewer{UserID: "user_x"})} {
 			if _, err := svc.Stats(ctx); fault.CodeOf(err) != fault.Forbidden {
 				t.Errorf("%s may count: %v", name, err)
+			}
+			if _, err := svc.Work(ctx); fault.CodeOf(err) != fault.Forbidden {
+				t.Errorf("%s may count what is done: %v", name, err)
 			}
 			if _, err := svc.Health(ctx); fault.CodeOf(err) != fault.Forbidden {
 				t.Errorf("%s may ask: %v", name, err)

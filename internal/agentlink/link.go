@@ -213,6 +213,13 @@ func (l *Link) Recheck(ctx context.Context, nodeID string) {
 // Online reports whether this instance holds a link of the node. What all instances hold is in the database.
 func (l *Link) Online(nodeID string) bool { return l.session(nodeID) != nil }
 
+// Links returns how many nodes' links this instance holds.
+func (l *Link) Links() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.sessions)
+}
+
 // Latency returns the last round trip to a node whose link this instance holds.
 func (l *Link) Latency(nodeID string) (time.Duration, bool) {
 	s := l.session(nodeID)

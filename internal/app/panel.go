@@ -238,7 +238,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	var api *handler.Handler
 	watch := telemetry.New(telemetry.Config{
 		Version: Version, DB: p.store.DB, Bus: p.bus.Stats, Connections: func() int { return api.Connections() },
-		Inventory: p.inventory, Token: p.config.MetricsToken, Logger: p.log,
+		Links: p.link.Links, Subscriptions: streams.Open, Inventory: p.inventory, Token: p.config.MetricsToken, Logger: p.log,
 	})
 	api = handler.New(handler.Config{
 		Observe: watch.Operation,
@@ -280,18 +280,33 @@ func (p *panel) makeTransports(ctx context.Context) error {
 
 // inventory counts what is stored, for those who watch the panel.
 func (p *panel) inventory(ctx context.Context) (telemetry.Inventory, error) {
-	stats, err := p.administration().Stats(viewer.System(ctx, nil, "count for the metrics"))
+	ctx = viewer.System(ctx, nil, "count for the metrics")
+	stats, err := p.administration().Stats(ctx)
+	if err != nil {
+		return telemetry.Inventory{}, err
+	}
+	work, err := p.administration().Work(ctx)
 	if err != nil {
 		return telemetry.Inventory{}, err
 	}
 	out := telemetry.Inventory{
 		Servers: make(map[string]int, len(stats.ServersByState)), Nodes: stats.Nodes, Offline: stats.Nodes - stats.NodesOnline,
-		OpenAlerts: stats.Alerts, Users: stats.Users,
+		OpenAlerts: stats.Alerts, Users: stats.Users, TasksOverdue: work.TasksOverdue,
+		TaskRuns: words(work.TaskRuns), Deliveries: words(work.Deliveries),
 	}
 	for _, c := range stats.ServersByState {
 		out.Servers[string(c.State)] = c.Count
 	}
 	return out, nil
+}
+
+// words makes labels of an enumeration's values.
+func words[K ~string](by map[K]int) map[string]int {
+	out := make(map[string]int, len(by))
+	for k, n := range by {
+		out[string(k)] = n
+	}
+	return out
 }
 
 // administration answers how the whole is doing.

@@ -34,6 +34,10 @@ type Config struct {
 	Bus func() bus.Stats
 	// Connections returns how many WebSockets and event streams are open.
 	Connections func() int
+	// Links returns how many nodes' links this instance holds.
+	Links func() int
+	// Subscriptions returns how many are open, by field.
+	Subscriptions func() map[string]int
 	// Inventory counts what is stored.
 	Inventory func(ctx context.Context) (Inventory, error)
 	// Token has to be sent to see the page; without one, only this machine sees it.
@@ -43,9 +47,11 @@ type Config struct {
 
 // Inventory is what is stored, by state.
 type Inventory struct {
-	Servers           map[string]int
-	Nodes, Offline    int
-	OpenAlerts, Users int
+	Servers              map[string]int
+	Nodes, Offline       int
+	OpenAlerts, Users    int
+	TaskRuns, Deliveries map[string]int
+	TasksOverdue         int
 }
 
 // Telemetry counts and measures.
@@ -121,60 +127,4 @@ func (t *Telemetry) admits(r *http.Request) bool {
 	}
 	peer, err := netip.ParseAddr(host)
 	return err == nil && peer.Unmap().IsLoopback()
-}
-
-// asked collects what is asked for when the page is shown.
-type asked struct{ config Config }
-
-var (
-	connections = desc("connections", "Open WebSockets and event streams.")
-	published   = desc("bus_published_total", "Events sent to the bus.")
-	received    = desc("bus_received_total", "Events received from the bus.")
-	dropped     = desc("bus_dropped_total", "Events that a reader's full buffer has cost that reader.")
-	readers     = desc("bus_readers", "Local readers of the bus.")
-	servers     = desc("servers", "Servers by state.", "state")
-	nodes       = desc("nodes", "Nodes by whether they are online.", "online")
-	openAlerts  = desc("alerts_open", "Alerts that are open.")
-	users       = desc("users", "Accounts.")
-)
-
-func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
-}
-
-// Describe implements prometheus.Collector.
-func (*asked) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, published, received, dropped, readers, servers, nodes, openAlerts, users} {
-		out <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (a *asked) Collect(out chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, n int, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
-	}
-	counter := func(d *prometheus.Desc, n uint64) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n))
-	}
-	gauge(connections, a.config.Connections())
-	stats := a.config.Bus()
-	counter(published, stats.Published)
-	counter(received, stats.Received)
-	counter(dropped, stats.Dropped)
-	gauge(readers, stats.Subscriptions)
-	ctx, cancel := context.WithTimeout(context.Background(), patience) //nolint:forbidigo // the library gives a collector no context
-	defer cancel()
-	stored, err := a.config.Inventory(ctx)
-	if err != nil { // the page shows what there is; readiness says that the database is away
-		a.config.Logger.WarnContext(ctx, "could not count for the metrics", slog.Any("error", err))
-		return
-	}
-	for state, n := range stored.Servers {
-		gauge(servers, n, state)
-	}
-	gauge(nodes, stored.Nodes-stored.Offline, "true")
-	gauge(nodes, stored.Offline, "false")
-	gauge(openAlerts, stored.OpenAlerts)
-	gauge(users, stored.Users)
 }

@@ -20,11 +20,12 @@ func page(t *testing.T, token string, inventory func(context.Context) (telemetry
 	return telemetry.New(telemetry.Config{
 		Version: "v1", DB: testkit.Store(t, testkit.Dialects()[0]).DB, Logger: slog.New(slog.DiscardHandler), Token: token,
 		Bus: func() bus.Stats { return bus.Stats{Published: 7} }, Connections: func() int { return 3 }, Inventory: inventory,
+		Links: func() int { return 4 }, Subscriptions: func() map[string]int { return map[string]int{"console": 6} },
 	})
 }
 
 func stock(context.Context) (telemetry.Inventory, error) {
-	return telemetry.Inventory{Servers: map[string]int{"RUNNING": 2}, Nodes: 3, Offline: 1, Users: 5}, nil
+	return telemetry.Inventory{Servers: map[string]int{"RUNNING": 2}, Nodes: 3, Offline: 1, Users: 5, TasksOverdue: 8, TaskRuns: map[string]int{"FAILED": 9}}, nil
 }
 
 // get asks for the page as a peer would.
@@ -52,7 +53,7 @@ func TestPage(t *testing.T) {
 		`catalyst_graphql_operation_duration_seconds_count{code="OK",field="servers",type="query"} 1`,
 		`catalyst_graphql_operation_duration_seconds_count{code="RATE_LIMITED",field="login",type="mutation"} 1`,
 		`catalyst_servers{state="RUNNING"} 2`, `catalyst_nodes{online="false"} 1`, `catalyst_nodes{online="true"} 2`, `catalyst_users 5`,
-		`catalyst_connections 3`, `catalyst_bus_published_total 7`, `catalyst_build_info{version="v1"} 1`, `go_sql_open_connections{db_name="catalyst"}`,
+		`catalyst_connections 3`, `catalyst_links 4`, `catalyst_subscriptions{field="console"} 6`, `catalyst_tasks_overdue 8`, `catalyst_task_runs{state="FAILED"} 9`, `catalyst_bus_published_total 7`, `catalyst_build_info{version="v1"} 1`, `go_sql_open_connections{db_name="catalyst"}`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %s", want)
