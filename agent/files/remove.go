@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+
+	"golang.org/x/sys/unix"
 )
 
 // binDir is where directories of a server lie while they are being removed.
@@ -49,6 +51,7 @@ func (s *Store) Remove(ctx context.Context, serverID string, keepFiles bool) err
 	if err := s.root.Remove(serverID); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove server directory: %w", err)
 	}
+	s.unshare(serverID)
 	return nil
 }
 
@@ -90,7 +93,10 @@ func emptyBin(ctx context.Context, server *os.Root) error {
 		entries, err := bin.ReadDir(batch)
 		_ = bin.Close() // it was only read
 		if errors.Is(err, io.EOF) {
-			return gone(server.Remove(binDir))
+			if err := gone(server.Remove(binDir)); !errors.Is(err, unix.ENOTEMPTY) {
+				return err
+			}
+			continue // something was thrown into it meanwhile
 		}
 		if err != nil {
 			return err

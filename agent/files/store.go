@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"sync"
 
 	"github.com/catalyst-panel/catalyst/internal/kind"
 )
@@ -17,6 +18,9 @@ const FilesDir = "files"
 type Store struct {
 	path string
 	root *os.Root
+
+	mu     sync.Mutex
+	shares map[string]*shared
 }
 
 // Open opens the directory, which it makes if need be.
@@ -32,7 +36,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open servers directory: %w", err)
 	}
-	return &Store{path: dir, root: root}, nil
+	return &Store{path: dir, root: root, shares: make(map[string]*shared)}, nil
 }
 
 // Close lets go of the directory.
@@ -70,6 +74,23 @@ func (s *Store) Create(serverID string) error {
 		return fmt.Errorf("make server directory: %w", err)
 	}
 	return nil
+}
+
+// share returns what the open trees of a server have in common.
+func (s *Store) share(serverID string) *shared {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shares[serverID] == nil {
+		s.shares[serverID] = &shared{}
+	}
+	return s.shares[serverID]
+}
+
+// unshare forgets it, since the server is gone.
+func (s *Store) unshare(serverID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.shares, serverID)
 }
 
 // check refuses anything but a server's id as the name of a directory.

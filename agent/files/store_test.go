@@ -27,11 +27,16 @@ func open(t *testing.T) (*files.Store, string) {
 			t.Error(err)
 		}
 	})
+	return s, newServer(t, s)
+}
+
+func newServer(tb testing.TB, s *files.Store) string {
+	tb.Helper()
 	id := kind.NewID(kind.PrefixServer)
 	if err := s.Create(id); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return s, id
+	return id
 }
 
 func write(t *testing.T, path string, size int) {

@@ -1,0 +1,177 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// File is an open regular file of a tree. It is as safe for concurrent use as an os.File.
+type File struct {
+	file *os.File
+	tree *Tree
+}
+
+var _ interface {
+	io.ReadWriteSeeker
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+} = (*File)(nil)
+
+// Open opens a file for reading.
+func (t *Tree) Open(name string) (*File, error) { return t.OpenFile(name, os.O_RDONLY, 0) }
+
+// OpenFile opens a file with the flags of the package os; what it has to make gets the mode perm. Files are changed in
+// place, which programs see at once: Replace is for everything that is written from its beginning to its end.
+func (t *Tree) OpenFile(name string, flag int, perm fs.FileMode) (*File, error) {
+	name, err := Clean(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := t.openFile(name, flag, perm)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return &File{file: f, tree: t}, nil
+}
+
+func (t *Tree) openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	const tries = 8 // somebody may make and remove the name all the time
+	for range tries {
+		if flag&os.O_EXCL == 0 {
+			f, err := t.openRegular(name, flag)
+			if err == nil || flag&os.O_CREATE == 0 || !errors.Is(err, fs.ErrNotExist) {
+				return f, err
+			}
+		}
+		f, err := t.create(name, flag, perm)
+		if err == nil || flag&os.O_EXCL != 0 || !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+	return nil, errExists
+}
+
+// openRegular opens what is there. It is emptied only after it has turned out to be a file.
+func (t *Tree) openRegular(name string, flag int) (*os.File, error) {
+	flags := flag&(os.O_RDONLY|os.O_WRONLY|os.O_RDWR|os.O_APPEND) | unix.O_NONBLOCK | unix.O_NOCTTY
+	f, err := t.root.OpenFile(name, flags, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := regular(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if flag&os.O_TRUNC != 0 {
+		if err := f.Truncate(0); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return f, nil
+}
+
+// regular refuses everything but a file.
+func regular(f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return nil
+	case unix.S_IFDIR:
+		return errDirectory
+	default:
+		return errIrregular
+	}
+}
+
+// create makes a file that must not be there yet.
+func (t *Tree) create(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	dir, base, err := t.target(name)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	flags := flag&(os.O_RDONLY|os.O_WRONLY|os.O_RDWR|os.O_APPEND) | os.O_CREATE | os.O_EXCL
+	f, err := openAt(dir, base, flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.own(f, perm); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// openAt opens a name in a directory, and follows no link.
+func openAt(dir *os.File, base string, flag int, perm uint32) (*os.File, error) {
+	fd, err := unix.Openat(int(dir.Fd()), base, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, perm)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: base, Err: err}
+	}
+	return os.NewFile(uintptr(fd), base), nil
+}
+
+// Read reads from where the file is at.
+func (f *File) Read(b []byte) (int, error) { return f.file.Read(b) }
+
+// ReadAt reads from a place.
+func (f *File) ReadAt(b []byte, at int64) (int, error) { return f.file.ReadAt(b, at) }
+
+// Seek changes where the file is at.
+func (f *File) Seek(to int64, whence int) (int64, error) { return f.file.Seek(to, whence) }
+
+// Write writes to where the file is at.
+func (f *File) Write(b []byte) (int, error) {
+	n, err := f.file.Write(b)
+	return n, explain(err)
+}
+
+// WriteAt writes to a place.
+func (f *File) WriteAt(b []byte, at int64) (int, error) {
+	n, err := f.file.WriteAt(b, at)
+	return n, explain(err)
+}
+
+// Truncate changes the length.
+func (f *File) Truncate(size int64) error { return explain(f.file.Truncate(size)) }
+
+// Chmod changes the permission bits.
+func (f *File) Chmod(mode fs.FileMode) error { return explain(f.file.Chmod(mode.Perm())) }
+
+// Chtimes changes the times of the last access and change of the content.
+func (f *File) Chtimes(accessed, modified time.Time) error {
+	times := []unix.Timeval{unix.NsecToTimeval(accessed.UnixNano()), unix.NsecToTimeval(modified.UnixNano())}
+	return explain(unix.Futimes(int(f.file.Fd()), times))
+}
+
+// Size is the length at this moment.
+func (f *File) Size() (int64, error) {
+	info, err := f.file.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("look at file: %w", err)
+	}
+	return info.Size(), nil
+}
+
+// Stat describes the open file; its path is the one given.
+func (f *File) Stat(name string) (Entry, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.file.Fd()), &st); err != nil {
+		return Entry{}, fmt.Errorf("look at file: %w", err)
+	}
+	return entryOf(&st, name), nil
+}
+
+// Sync returns when what was written is on the disk.
+func (f *File) Sync() error { return explain(f.file.Sync()) }
+
+// Close closes the file.
+func (f *File) Close() error { return explain(f.file.Close()) }
