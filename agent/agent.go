@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/catalyst-panel/catalyst/agent/fileserver"
 	"github.com/catalyst-panel/catalyst/agent/identity"
 	"github.com/catalyst-panel/catalyst/agent/link"
 	"github.com/catalyst-panel/catalyst/agent/protocol"
@@ -150,8 +151,11 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 		Supervisor: servers, Spool: events, Node: node, Logger: a.config.Logger,
 	})
 
+	mux := http.NewServeMux()
+	calls.Register(mux)
+	fileserver.New(fileserver.Config{Files: servers.Files(), Logger: a.config.Logger}).Register(mux)
 	panel := link.New(link.Config{
-		Panel: a.panel, Identity: id, Client: client, Handler: calls.Handler(), Logger: a.config.Logger,
+		Panel: a.panel, Identity: id, Client: client, Handler: mux, Logger: a.config.Logger,
 	})
 	var running sync.WaitGroup
 	running.Go(func() { a.reportUsage(ctx, servers, node, events) })

@@ -58,12 +58,10 @@ var _ protocol.AgentServiceHandler = (*Service)(nil)
 // New returns a service.
 func New(config Config) *Service { return &Service{config: config} }
 
-// Handler returns the service as an HTTP handler. Messages are not compressed: they are small or already compact, and
+// Register makes the service answer on a mux. Messages are not compressed: they are small or already compact, and
 // latency matters more.
-func (s *Service) Handler() http.Handler {
-	mux := http.NewServeMux()
+func (s *Service) Register(mux *http.ServeMux) {
 	mux.Handle(protocol.NewAgentServiceHandler(s, connect.WithReadMaxBytes(maxRequest), connect.WithCompression("gzip", nil, nil)))
-	return mux
 }
 
 // Wait returns when nothing of the streams that have ended is left. It is called after the last link has ended.
@@ -158,7 +156,7 @@ func (s *Service) ResetCrashCount(ctx context.Context, req *connect.Request[prot
 // details.
 func (s *Service) fail(ctx context.Context, err error) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return connect.NewError(wireCode(f.Code), errors.New(f.Message))
+		return connect.NewError(protocol.ConnectCode(f.Code), errors.New(f.Message))
 	}
 	if errors.Is(err, context.Canceled) {
 		return connect.NewError(connect.CodeCanceled, err)
@@ -168,25 +166,6 @@ func (s *Service) fail(ctx context.Context, err error) error {
 	}
 	s.config.Logger.LogAttrs(ctx, slog.LevelError, "call failed", slog.Any("error", err))
 	return connect.NewError(connect.CodeInternal, errors.New("The node could not do it: its agent's log says why."))
-}
-
-func wireCode(code fault.Code) connect.Code {
-	switch code {
-	case fault.NotFound:
-		return connect.CodeNotFound
-	case fault.BadUserInput:
-		return connect.CodeInvalidArgument
-	case fault.Conflict:
-		return connect.CodeFailedPrecondition
-	case fault.NodeOffline:
-		return connect.CodeUnavailable
-	case fault.QuotaExceeded, fault.RateLimited:
-		return connect.CodeResourceExhausted
-	case fault.Timeout:
-		return connect.CodeDeadlineExceeded
-	default:
-		return connect.CodeInternal
-	}
 }
 
 func validServer(id string) bool { return kind.ValidID(kind.PrefixServer, id) }

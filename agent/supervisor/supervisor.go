@@ -96,6 +96,9 @@ func (s *Supervisor) start(id string, r *record) *actor {
 	return a
 }
 
+// Files has the servers' files. It is closed by Detach.
+func (s *Supervisor) Files() *files.Store { return s.store }
+
 func (s *Supervisor) find(id string) *actor {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 )
 
@@ -43,11 +45,14 @@ func TestDocument(t *testing.T) {
 	}
 
 	wanted := []string{
-		protocol.Subprotocol, protocol.ConnectPath, protocol.NoncePath, protocol.EnrolPath, protocol.AuthScheme + " ",
+		protocol.Subprotocol, protocol.ConnectPath, protocol.NoncePath, protocol.EnrolPath, protocol.ContentPath, protocol.AuthScheme + " ",
 	}
-	service := protocol.File_agent_proto.Services().ByName("AgentService")
-	for i := range service.Methods().Len() {
-		wanted = append(wanted, "`/"+string(service.FullName())+"/"+string(service.Methods().Get(i).Name())+"`")
+	for _, service := range []protoreflect.ServiceDescriptor{
+		protocol.File_agent_proto.Services().ByName("AgentService"), protocol.File_files_proto.Services().ByName("FileService"),
+	} {
+		for i := range service.Methods().Len() {
+			wanted = append(wanted, "`/"+string(service.FullName())+"/"+string(service.Methods().Get(i).Name())+"`")
+		}
 	}
 	for _, text := range wanted {
 		if !strings.Contains(document, text) {

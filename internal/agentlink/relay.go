@@ -26,6 +26,14 @@ var relayed = map[string]bool{
 	protocol.AgentServiceSendInputProcedure:       true,
 	protocol.AgentServiceResetCrashCountProcedure: true,
 	protocol.AgentServiceStatsProcedure:           true,
+	protocol.FileServiceListFilesProcedure:        true,
+	protocol.FileServiceStatFileProcedure:         true,
+	protocol.FileServiceSearchFilesProcedure:      true,
+	protocol.FileServiceCreateDirectoryProcedure:  true,
+	protocol.FileServiceRenameFilesProcedure:      true,
+	protocol.FileServiceCopyFilesProcedure:        true,
+	protocol.FileServiceChmodFilesProcedure:       true,
+	protocol.FileServiceDeleteFilesProcedure:      true,
 }
 
 // relayRequest is one call on its way to the instance that holds the link.
@@ -47,6 +55,12 @@ func relaySubject(nodeID string) string { return "link." + nodeID }
 // remoteClient returns a client whose calls go to the instance that holds the node's link.
 func (l *Link) remoteClient(nodeID string) protocol.AgentServiceClient {
 	return newClient(relay{bus: l.cfg.Bus, nodeID: nodeID},
+		connect.WithInterceptors(faults{timeout: l.timing.Call}), connect.WithReadMaxBytes(maxRelayed))
+}
+
+// remoteFiles is as remoteClient, for calls about files.
+func (l *Link) remoteFiles(nodeID string) protocol.FileServiceClient {
+	return newFileClient(relay{bus: l.cfg.Bus, nodeID: nodeID},
 		connect.WithInterceptors(faults{timeout: l.timing.Call}), connect.WithReadMaxBytes(maxRelayed))
 }
 

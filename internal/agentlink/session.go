@@ -10,11 +10,9 @@ import (
 	mrand "math/rand/v2"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
 
 	"connectrpc.com/connect"
 	"github.com/coder/websocket"
@@ -77,6 +75,7 @@ type session struct {
 	calls   protocol.AgentServiceClient // for this package: Connect's errors, deadlines by the caller
 	streams protocol.AgentServiceClient // for the two streams: smaller messages
 	shared  protocol.AgentServiceClient // for services: faults and deadlines
+	files   protocol.FileServiceClient  // the same for files
 
 	connected bool           // Nodes.Connected was told
 	responder *bus.Responder // calls of other instances; nil on a bus inside the process
@@ -177,7 +176,8 @@ func (s *session) open(ctx context.Context, place *place) (err error) {
 	}
 	s.calls = s.wire.client(maxUnaryMessage)
 	s.streams = s.wire.client(maxStreamMessage)
-	s.shared = s.wire.client(maxUnaryMessage, connect.WithInterceptors(faults{timeout: s.link.timing.Call, link: ctx}))
+	answered := connect.WithInterceptors(faults{timeout: s.link.timing.Call, link: ctx})
+	s.shared, s.files = s.wire.client(maxUnaryMessage, answered), s.wire.files(answered)
 
 	hello, err := s.hello(ctx)
 	if err != nil {
@@ -236,12 +236,7 @@ func agentMessage(err error) string {
 	if !ok {
 		return ""
 	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, truncate(remote.Message(), maxText))
+	return printable(truncate(remote.Message(), maxText))
 }
 
 // takeOver makes this the session that holds the node, and waits until an older one has ended.

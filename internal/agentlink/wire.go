@@ -90,6 +90,16 @@ func newClient(via connect.HTTPClient, options ...connect.ClientOption) protocol
 		append(options, connect.WithAcceptCompression("gzip", nil, nil), connect.WithInterceptors(quoting{}))...)
 }
 
+// files is as client, for calls about files.
+func (w *wire) files(options ...connect.ClientOption) protocol.FileServiceClient {
+	return newFileClient(&http.Client{Transport: w.http}, append(options, connect.WithReadMaxBytes(maxUnaryMessage))...)
+}
+
+func newFileClient(via connect.HTTPClient, options ...connect.ClientOption) protocol.FileServiceClient {
+	return protocol.NewFileServiceClient(via, agentOrigin,
+		append(options, connect.WithAcceptCompression("gzip", nil, nil), connect.WithInterceptors(quoting{}))...)
+}
+
 // close says goodbye to the agent, waits for its answer for a short time only, and releases everything.
 func (w *wire) close(code websocket.StatusCode, reason string) {
 	if w.raw != nil {
