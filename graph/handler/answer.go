@@ -76,18 +76,32 @@ func (h *Handler) single(ctx context.Context, w http.ResponseWriter, r *http.Req
 		h.answer(w, a, h.exec.DispatchError(ctx, list))
 		return
 	}
-	switch {
-	case op.Operation.Operation == subscription:
+	h.execute(ctx, w, r, a, op)
+}
+
+// execute executes a query or a mutation that may be.
+func (h *Handler) execute(ctx context.Context, w http.ResponseWriter, r *http.Request, a acceptance, op *graphql.OperationContext) {
+	if op.Operation.Operation == subscription {
 		h.refuse(w, r, a, http.StatusBadRequest, fault.New(fault.BadRequest,
 			"Subscriptions need a WebSocket (graphql-transport-ws), or a POST with Accept: text/event-stream."))
 		return
-	case r.Method == http.MethodGet && op.Operation.Operation != ast.Query:
-		w.Header().Set("Allow", http.MethodPost)
-		h.refuse(w, r, a, http.StatusMethodNotAllowed, fault.New(fault.BadRequest, "Send mutations by POST."))
+	}
+	if h.unsafe(w, r, a, op) {
 		return
 	}
 	respond, ctx := h.exec.DispatchOperation(ctx, op)
 	h.answer(w, a, respond(ctx))
+}
+
+// unsafe refuses a mutation by GET, which a link or an image on a foreign page would be enough for, and reports whether
+// it did.
+func (h *Handler) unsafe(w http.ResponseWriter, r *http.Request, a acceptance, op *graphql.OperationContext) bool {
+	if r.Method != http.MethodGet || op.Operation.Operation != ast.Mutation {
+		return false
+	}
+	w.Header().Set("Allow", http.MethodPost)
+	h.refuse(w, r, a, http.StatusMethodNotAllowed, fault.New(fault.BadRequest, "Send mutations by POST."))
+	return true
 }
 
 // refuse answers a request that was not executed.

@@ -11,6 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/catalyst-panel/catalyst/graph/guard"
 	"github.com/catalyst-panel/catalyst/graph/present"
@@ -140,15 +141,46 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := graphql.StartOperationTrace(r.Context())
 	ctx, ends, err := h.authenticate(ctx, r.Header.Get("Authorization"))
-	if err != nil {
-		h.answer(w, a, h.exec.DispatchError(ctx, listOf(h.config.Presenter.Present(ctx, err))))
-		return
+	switch {
+	case err != nil:
+		h.stale(ctx, w, r, a, params, err)
+	case a.stream:
+		h.counted(ctx, w, r, a, func() { h.stream(ctx, w, r, params, ends) })
+	default:
+		h.single(ctx, w, r, a, params)
 	}
-	if a.stream {
-		h.counted(ctx, w, r, a, func() { h.stream(ctx, w, params, ends) })
-		return
+}
+
+// stale answers a request whose credential is not good. Clients send the one they have with everything: asking for a new
+// one must be possible with an old one in the header.
+func (h *Handler) stale(ctx context.Context, w http.ResponseWriter, r *http.Request, a acceptance, params *graphql.RawParams, err error) {
+	if fault.CodeOf(err) == fault.Unauthenticated && !a.stream {
+		op, list := h.exec.CreateOperationContext(ctx, params)
+		if len(list) == 0 && signsIn(op.Operation) {
+			h.execute(graphql.WithOperationContext(ctx, op), w, r, a, op)
+			return
+		}
 	}
-	h.single(ctx, w, r, a, params)
+	h.answer(w, a, h.exec.DispatchError(ctx, listOf(h.config.Presenter.Present(ctx, err))))
+}
+
+// signsIn reports whether an operation does nothing but ask for a credential.
+func signsIn(op *ast.OperationDefinition) bool {
+	if op.Operation != ast.Mutation {
+		return false
+	}
+	for _, s := range op.SelectionSet {
+		field, ok := s.(*ast.Field)
+		if !ok {
+			return false
+		}
+		switch field.Name {
+		case "login", "refreshSession":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // authenticate puts the caller into the context.

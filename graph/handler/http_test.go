@@ -62,6 +62,11 @@ func TestG4(t *testing.T) {
 			map[string]string{"X-Catalyst-Client": "1"},
 			"", 405, "BAD_REQUEST",
 		},
+		{
+			"GET of a mutation as a stream", "GET", get(`mutation { login(input: {login: "a", password: "b"}) { accessToken } }`),
+			map[string]string{"X-Catalyst-Client": "1", "Accept": "text/event-stream"},
+			"", 405, "BAD_REQUEST",
+		},
 		{"PUT", "PUT", "", json, query, 405, "BAD_REQUEST"},
 		{"not acceptable", "POST", "", map[string]string{"Content-Type": "application/json", "Accept": "text/html"}, query, 406, "BAD_REQUEST"},
 	}
@@ -399,5 +404,26 @@ func TestSDL(t *testing.T) {
 	}
 	if got := get("Bearer " + w.Person("ann").AccessToken); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), "type Server implements Node") {
 		t.Errorf("somebody: %d %.200s", got.Code, got.Body)
+	}
+}
+
+// TestSigningInWithAStaleCredential is possible, and nothing else is: clients send what they have with everything.
+func TestSigningInWithAStaleCredential(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	ann := w.Person("ann")
+	header := map[string]string{"Content-Type": "application/json", "Authorization": "Bearer long.since.expired"}
+	refresh := `refreshSession(input: {refreshToken: \"` + ann.RefreshToken + `\"}) { accessToken }`
+	for _, tt := range []struct{ name, query, code string }{
+		{"reading", `{ viewer { permissions } }`, "UNAUTHENTICATED"},
+		{"what needs no credential", `{ __typename }`, "UNAUTHENTICATED"},
+		{"a new credential and more", `mutation { ` + refresh + ` logout { ok } }`, "UNAUTHENTICATED"},
+		{"a wrong document", `mutation { refreshSession }`, "UNAUTHENTICATED"},
+		{"a new credential", `mutation { ` + refresh + ` }`, ""},
+	} {
+		got := w.Send(http.MethodPost, "", header, `{"query":"`+tt.query+`"}`)
+		if got.Code() != tt.code || (tt.code == "") != strings.Contains(got.Text, `"accessToken":"ey`) {
+			t.Errorf("%s: %s", tt.name, got.Text)
+		}
 	}
 }

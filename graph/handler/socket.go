@@ -111,17 +111,30 @@ func (k *socket) live(ctx context.Context, ends time.Time) (context.Context, err
 	return ctx, nil
 }
 
-// watch ends the socket when its credential is good no longer.
+// askAgain is how soon a credential is looked at again that could not be looked at.
+const askAgain = time.Second
+
+// watch ends the socket when its credential is good no longer. A database that does not answer is asked again until it
+// does: the change that was announced may be the end of the credential.
 func (k *socket) watch(ctx context.Context, changes <-chan struct{}, revoke context.CancelCauseFunc) {
+	again := time.NewTimer(askAgain)
+	defer again.Stop()
+	again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-changes:
+		case <-again.C:
 		}
-		if _, err := k.all.handler.config.Accounts.Refresh(ctx); fault.CodeOf(err) == fault.Unauthenticated {
+		again.Stop()
+		_, err := k.all.handler.config.Accounts.Refresh(ctx)
+		switch {
+		case fault.CodeOf(err) == fault.Unauthenticated:
 			revoke(errRevoked)
 			return
+		case err != nil:
+			again.Reset(askAgain)
 		}
 	}
 }

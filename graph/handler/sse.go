@@ -21,14 +21,16 @@ var errExpired = errors.New("the credential has expired")
 
 // stream answers by server-sent events, each operation on its own connection ("distinct connections mode" of the
 // graphql-sse protocol).
-func (h *Handler) stream(ctx context.Context, w http.ResponseWriter, params *graphql.RawParams, ends time.Time) {
+func (h *Handler) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, params *graphql.RawParams, ends time.Time) {
 	ctx, cancel := expiring(ctx, ends)
 	defer cancel()
-	events := eventWriter{w: w, control: http.NewResponseController(w), timeout: h.sockets.limits.WriteTimeout}
-	events.begin()
-
 	op, list := h.exec.CreateOperationContext(ctx, params)
 	ctx = graphql.WithOperationContext(ctx, op)
+	if len(list) == 0 && h.unsafe(w, r, acceptance{media: mediaStream, stream: true}, op) {
+		return
+	}
+	events := eventWriter{w: w, control: http.NewResponseController(w), timeout: h.sockets.limits.WriteTimeout}
+	events.begin()
 	if len(list) > 0 {
 		if events.next(h.exec.DispatchError(ctx, list)) == nil {
 			events.complete()

@@ -39,8 +39,8 @@ func (s *Service) CreatePasswordReset(ctx context.Context, userID string) (*Pass
 		if err := s.mayActAs(ctx, u, userID); err != nil {
 			return err
 		}
-		if _, err := u.PasswordReset.Delete().Where(passwordreset.UserID(userID)).Exec(ctx); err != nil {
-			return fmt.Errorf("end older reset tokens: %w", err)
+		if err := endResets(ctx, u, userID); err != nil {
+			return err
 		}
 		secret := token.NewOpaque(token.PrefixPasswordReset)
 		out = PasswordReset{User: row.Unwrap(), Token: secret.Plain, ExpiresAt: s.now().Add(PasswordResetAge)}
@@ -103,6 +103,15 @@ func (s *Service) RedeemPasswordReset(ctx context.Context, resetToken, password 
 		return s.endSessions(ctx, u, of.ID, "")
 	})
 	return unwrapUser(out, err)
+}
+
+// endResets makes the tokens of an account worthless: one that was made to replace an older password must not replace a
+// newer one.
+func endResets(ctx context.Context, u unit, userID string) error {
+	if _, err := u.PasswordReset.Delete().Where(passwordreset.UserID(userID)).Exec(ctx); err != nil {
+		return fmt.Errorf("end older reset tokens: %w", err)
+	}
+	return nil
 }
 
 func unknownReset() *fault.Error {

@@ -175,6 +175,9 @@ func (s *Service) ChangePassword(ctx context.Context, in ChangePasswordInput) (*
 		if err != nil {
 			return fmt.Errorf("change a password: %w", err)
 		}
+		if err := endResets(ctx, u, v.UserID); err != nil {
+			return err
+		}
 		return s.endSessions(ctx, u, v.UserID, v.SessionID)
 	})
 	return unwrapUser(out, err)
@@ -207,6 +210,9 @@ func (s *Service) ResetPassword(ctx context.Context, login, password string) (st
 	err = s.verb(ctx, e, func(ctx context.Context, u unit) error {
 		if err := u.User.UpdateOneID(row.ID).SetPasswordHash(hash).AddTokenVersion(1).Exec(ctx); err != nil {
 			return fmt.Errorf("reset a password: %w", err)
+		}
+		if err := endResets(ctx, u, row.ID); err != nil {
+			return err
 		}
 		return s.endSessions(ctx, u, row.ID, "")
 	})

@@ -149,6 +149,9 @@ func TestChangePassword(t *testing.T) {
 			_, err := w.ChangePassword(ctx, in)
 			wantCode(t, name, err, fault.BadUserInput)
 		}
+		_, admin := w.admin("root")
+		reset, err := w.CreatePasswordReset(admin, c.User.ID)
+		must(t, err)
 		heard := w.listen()
 		_, err = w.ChangePassword(ctx, accounts.ChangePasswordInput{CurrentPassword: goodPassword, NewPassword: "other harbour 43"})
 		must(t, err)
@@ -159,6 +162,8 @@ func TestChangePassword(t *testing.T) {
 		wantCode(t, "the old password", err, fault.Unauthenticated)
 		_, err = w.Login(w.anyone(), accounts.LoginInput{Login: "ada", Password: "other harbour 43"})
 		wantCode(t, "the new password", err, "")
+		_, err = w.RedeemPasswordReset(w.anyone(), reset.Token, "yet another 44")
+		wantCode(t, "a reset of the old password", err, fault.BadUserInput)
 	})
 }
 

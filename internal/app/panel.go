@@ -104,6 +104,9 @@ func newPanel(ctx context.Context, c *Config, log *slog.Logger) (_ *panel, err e
 	if err := c.makeDataDir(); err != nil {
 		return nil, err
 	}
+	if err := p.lockDataDir(); err != nil {
+		return nil, err
+	}
 	if err := p.openStores(ctx); err != nil {
 		return nil, err
 	}

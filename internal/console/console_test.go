@@ -206,6 +206,35 @@ func TestFollowBegins(t *testing.T) {
 	}
 }
 
+// TestFollowFromBeyondTheEnd is a client that has seen more than a database that came from a backup.
+func TestFollowFromBeyondTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testkit.Store(t, "sqlite3"))
+	w.ingest(t, w.batch(1, 10))
+	stop := errors.New("enough")
+	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
+	defer cancel()
+	var first console.Line
+	done := make(chan error, 1)
+	go func() {
+		done <- w.Follow(ctx, w.serverID, new(uint64(1<<40)), func(b console.Batch) error {
+			first = b.Lines[0]
+			return stop
+		})
+	}()
+	for next := 11; ; next++ { // until the follower is there
+		w.ingest(t, w.batch(next, next))
+		select {
+		case err := <-done:
+			if !errors.Is(err, stop) || first.Seq <= 10 {
+				t.Errorf("begins with line %d, %v", first.Seq, err)
+			}
+			return
+		default:
+		}
+	}
+}
+
 func TestLinesFilterAndPage(t *testing.T) {
 	t.Parallel()
 	testkit.EachDialect(t, func(t *testing.T, s *store.Store) {

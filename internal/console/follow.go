@@ -72,12 +72,13 @@ func (s *Service) Tail(ctx context.Context, serverID string, after uint64, send 
 	}
 }
 
-// start returns the sequence number after which a follower begins.
+// start returns the sequence number after which a follower begins. One who has seen more than is stored, because the
+// database came from a backup, begins at the end: else nothing would come until the numbers have caught up.
 func (s *Service) start(ctx context.Context, serverID string, after *uint64) (uint64, error) {
-	if after != nil {
-		return *after, nil
-	}
 	last, err := s.Last(ctx, serverID)
+	if after != nil {
+		return min(*after, last), err
+	}
 	return last - min(last, recent), err
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
+	"time"
 )
 
 // processesIn returns the processes whose working directory is dir or below it, also when it is deleted.
@@ -83,6 +85,27 @@ func PSS(pid int) (int64, error) {
 // RSS returns the resident memory of a process in bytes.
 func RSS(pid int) (int64, error) {
 	return memory(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")
+}
+
+// CPUTime returns the processor time that a process has used.
+func CPUTime(tb testing.TB, pid int) time.Duration {
+	tb.Helper()
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	// The name, in parentheses, may hold anything; the times are the 12th and 13th field after it.
+	_, after, _ := strings.Cut(string(content), ") ")
+	fields := strings.Fields(after)
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	system, err := strconv.ParseInt(fields[12], 10, 64)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(user+system) * time.Second / 100 // USER_HZ is 100 on every Linux
 }
 
 func memory(path, key string) (int64, error) {

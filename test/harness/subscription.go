@@ -41,17 +41,11 @@ type frame struct {
 
 // Subscribe opens a subscription; the answers are those of Next. The error is about the connection.
 func (c *Client) Subscribe(ctx context.Context, query string, vars Vars) (*Subscription, error) {
-	conn, _, err := websocket.Dial(ctx, c.URL+"/graphql", &websocket.DialOptions{ //nolint:bodyclose // the connection owns it
-		Subprotocols: []string{"graphql-transport-ws"},
-	})
+	conn, err := c.dial(ctx, query, vars)
 	if err != nil {
-		return nil, fmt.Errorf("open socket: %w", err)
+		return nil, err
 	}
-	conn.SetReadLimit(64 << 20)
 	s := &Subscription{tb: c.tb, conn: conn, news: make(chan struct{}, 1), done: make(chan struct{})}
-	if err := s.begin(ctx, c.Token, query, vars); err != nil {
-		return nil, errors.Join(err, conn.CloseNow())
-	}
 	go s.read(context.WithoutCancel(ctx))
 	c.tb.Cleanup(s.Close)
 	return s, nil
@@ -67,21 +61,36 @@ func (c *Client) Watch(query string, vars Vars) *Subscription {
 	return s
 }
 
-func (s *Subscription) begin(ctx context.Context, token, query string, vars Vars) error {
+// dial opens a socket and subscribes on it.
+func (c *Client) dial(ctx context.Context, query string, vars Vars) (*websocket.Conn, error) {
+	conn, _, err := websocket.Dial(ctx, c.URL+"/graphql", &websocket.DialOptions{ //nolint:bodyclose // the connection owns it
+		Subprotocols: []string{"graphql-transport-ws"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open socket: %w", err)
+	}
+	conn.SetReadLimit(64 << 20)
+	if err := begin(ctx, conn, c.Token, query, vars); err != nil {
+		return nil, errors.Join(err, conn.CloseNow())
+	}
+	return conn, nil
+}
+
+func begin(ctx context.Context, conn *websocket.Conn, token, query string, vars Vars) error {
 	payload := map[string]string{}
 	if token != "" {
 		payload["Authorization"] = "Bearer " + token
 	}
-	if err := wsjson.Write(ctx, s.conn, map[string]any{"type": "connection_init", "payload": payload}); err != nil {
+	if err := wsjson.Write(ctx, conn, map[string]any{"type": "connection_init", "payload": payload}); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	var f frame
 	for f.Type != "connection_ack" {
-		if err := wsjson.Read(ctx, s.conn, &f); err != nil {
+		if err := wsjson.Read(ctx, conn, &f); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
 	}
-	err := wsjson.Write(ctx, s.conn, map[string]any{
+	err := wsjson.Write(ctx, conn, map[string]any{
 		"id": "1", "type": "subscribe", "payload": map[string]any{"query": query, "variables": vars},
 	})
 	if err != nil {
