@@ -16,6 +16,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/schedules"
@@ -37,6 +38,7 @@ type Config struct {
 	Nodes     *nodes.Service
 	Templates *templates.Service
 	Console   *console.Service
+	Files     *files.Service
 	Metrics   *metrics.Service
 	// Streams runs the subscriptions' producers.
 	Streams *stream.Runner

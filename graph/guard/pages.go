@@ -26,7 +26,7 @@ type Operation struct {
 
 // connection reports whether a field is a page of a list.
 func connection(f *ast.Field) bool {
-	return f.Definition != nil && f.Definition.Arguments.ForName("first") != nil && f.Definition.Arguments.ForName("last") != nil
+	return f.Definition != nil && f.Definition.Arguments.ForName("first") != nil && strings.HasSuffix(f.Definition.Type.Name(), "Connection")
 }
 
 // argument returns the value of an argument, with variables and defaults in place; nil when it is absent or null.

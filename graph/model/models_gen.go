@@ -7,6 +7,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/internal/console"
+	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/templates/egg"
@@ -106,6 +107,20 @@ type ChangePasswordPayload struct {
 	User *ent.User `json:"user"`
 }
 
+// What chmodFiles needs.
+type ChmodFilesInput struct {
+	// The server.
+	ServerID string `json:"serverId"`
+	// The files, 1 to 1000.
+	Files []files.Mode `json:"files"`
+}
+
+// Answer of chmodFiles.
+type ChmodFilesPayload struct {
+	// The files as they are now.
+	Files []files.Entry `json:"files"`
+}
+
 // Answer of cloneServer.
 type CloneServerPayload struct {
 	// The new server.
@@ -142,6 +157,20 @@ type ConsoleLineEdge struct {
 	Cursor string `json:"cursor"`
 }
 
+// What copyFiles needs.
+type CopyFilesInput struct {
+	// The server.
+	ServerID string `json:"serverId"`
+	// The files, 1 to 1000. They are copied in order, directories with everything in them, and the first that fails ends it.
+	Files []files.Pair `json:"files"`
+}
+
+// Answer of copyFiles.
+type CopyFilesPayload struct {
+	// The copies.
+	Files []files.Entry `json:"files"`
+}
+
 // Answer of createAlertRule.
 type CreateAlertRulePayload struct {
 	// The new rule.
@@ -154,6 +183,20 @@ type CreateAPIKeyPayload struct {
 	APIKey *ent.ApiKey `json:"apiKey"`
 	// The secret to send as a Bearer token. It is shown this once.
 	Key string `json:"key"`
+}
+
+// What createDirectory needs.
+type CreateDirectoryInput struct {
+	// The server.
+	ServerID string `json:"serverId"`
+	// Path of the directory. Those above it are made, too, when they are missing.
+	Path string `json:"path"`
+}
+
+// Answer of createDirectory.
+type CreateDirectoryPayload struct {
+	// The new directory.
+	Directory *files.Entry `json:"directory"`
 }
 
 // What createEnrolmentToken needs.
@@ -276,6 +319,20 @@ type DeleteAPIKeyInput struct {
 type DeleteAPIKeyPayload struct {
 	// The key that was deleted.
 	DeletedID string `json:"deletedId"`
+}
+
+// What deleteFiles needs.
+type DeleteFilesInput struct {
+	// The server.
+	ServerID string `json:"serverId"`
+	// Paths of files and directories, 1 to 1000. They are deleted in order, directories with everything in them, and the first that fails ends it.
+	Paths []string `json:"paths"`
+}
+
+// Answer of deleteFiles.
+type DeleteFilesPayload struct {
+	// The paths that are gone.
+	DeletedPaths []string `json:"deletedPaths"`
 }
 
 // What deleteInvite needs.
@@ -428,6 +485,40 @@ type ExportTemplatePayload struct {
 	Lost []string `json:"lost"`
 }
 
+// A page of a directory.
+type FileEntryConnection struct {
+	// The page of results.
+	Edges []FileEntryEdge `json:"edges"`
+	// Whether there are more, and where to go on.
+	PageInfo *entgql.PageInfo[string] `json:"pageInfo"`
+	// Number of names in the directory.
+	TotalCount int `json:"totalCount"`
+}
+
+// A name in a page.
+type FileEntryEdge struct {
+	// The result.
+	Node *files.Entry `json:"node"`
+	// Where it stands in the list.
+	Cursor string `json:"cursor"`
+}
+
+// How a listing of files is sorted.
+type FileOrder struct {
+	// What it is sorted by.
+	Field kind.FileOrderField `json:"field"`
+	// Which end comes first. Directories are together at the beginning, or at the end with DESC.
+	Direction entgql.OrderDirection `json:"direction"`
+}
+
+// What a search for files came to.
+type FileSearch struct {
+	// The files that were found, in no particular order.
+	Files []files.Entry `json:"files"`
+	// Whether the search ended before it had seen everything.
+	Truncated bool `json:"truncated"`
+}
+
 // Answer of grantServerAccess.
 type GrantServerAccessPayload struct {
 	// The access, when the account exists.
@@ -552,6 +643,20 @@ type RedeliverWebhookPayload struct {
 type RefreshSessionInput struct {
 	// The newest refresh token of the session. An older one ends the session, since somebody else may hold it.
 	RefreshToken string `json:"refreshToken"`
+}
+
+// What renameFiles needs.
+type RenameFilesInput struct {
+	// The server.
+	ServerID string `json:"serverId"`
+	// The files, 1 to 1000. They are renamed in order, and the first that fails ends it.
+	Files []files.Pair `json:"files"`
+}
+
+// Answer of renameFiles.
+type RenameFilesPayload struct {
+	// The files under their new names.
+	Files []files.Entry `json:"files"`
 }
 
 // What resetCrashCount needs.
@@ -1044,4 +1149,10 @@ type WebhookChangedEvent struct {
 	EntityID string `json:"entityId"`
 	// It as it is now; null when it was deleted.
 	Webhook *ent.Webhook `json:"webhook,omitempty"`
+}
+
+// Answer of writeFile.
+type WriteFilePayload struct {
+	// The file as it is now.
+	File *files.Entry `json:"file"`
 }

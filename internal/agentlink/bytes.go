@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"connectrpc.com/connect"
+
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 )
@@ -24,6 +26,12 @@ func (l *Link) Files(nodeID string) (protocol.FileServiceClient, error) {
 		return nil, offline()
 	}
 	return l.remoteFiles(nodeID), nil
+}
+
+// FilesOver returns a client for calls about files, with faults as errors, over any connection to an agent.
+func FilesOver(via connect.HTTPClient, origin string) protocol.FileServiceClient {
+	return protocol.NewFileServiceClient(via, origin, connect.WithReadMaxBytes(maxUnaryMessage),
+		connect.WithInterceptors(faults{timeout: Timing{}.withDefaults().Call}, quoting{}))
 }
 
 // Send makes a request whose body or answer are bytes, such as the content of a file, on the node's link. Its URL needs a
@@ -47,6 +55,11 @@ func (l *Link) Send(nodeID string, request *http.Request) (*http.Response, error
 		}
 		return nil, offline().Wrap(err)
 	}
+	return Answered(answer)
+}
+
+// Answered returns an agent's answer to a request whose body or answer are bytes, or the fault that it carries instead.
+func Answered(answer *http.Response) (*http.Response, error) {
 	switch {
 	case answer.StatusCode < http.StatusBadRequest,
 		answer.StatusCode == http.StatusPreconditionFailed, answer.StatusCode == http.StatusRequestedRangeNotSatisfiable:

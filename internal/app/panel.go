@@ -28,6 +28,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/egress"
 	"github.com/catalyst-panel/catalyst/internal/events"
+	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/gate"
 	"github.com/catalyst-panel/catalyst/internal/httpd"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
@@ -79,6 +80,7 @@ type panel struct {
 	servers   *servers.Service
 	templates *templates.Service
 	console   *console.Service
+	files     *files.Service
 	metrics   *metrics.Service
 	alerts    *alerts.Service
 	webhooks  *webhooks.Service
@@ -178,6 +180,7 @@ func (p *panel) makeServices(ctx context.Context) error {
 	}
 	p.nodes = nodes.New(nodes.Config{Client: client, Bus: p.bus, Logger: p.log, PublicURL: p.config.PublicURL, Recheck: p.link.Recheck})
 	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Logger: p.log})
+	p.files = files.New(files.Config{Client: client, Link: p.link, Logger: p.log})
 	p.templates = templates.New(templates.Config{Client: client, Logger: p.log, HTTP: egress.Policy{Allowed: allowed}.Client(fetchTimeout)})
 	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{
 		Client: client, Link: p.link, Gate: keeper, Logger: p.log, Dialect: p.store.Dialect,
@@ -248,7 +251,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		Schema: graph.NewSchema(graph.Config{
 			Client: p.store.Client, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
 			Changes: changes.NewFeed(p.store.Client, p.bus, p.accounts),
-			Console: p.console, Metrics: p.metrics, Streams: streams, Admin: p.administration(), Schedules: p.schedules, Alerts: p.alerts, Webhooks: p.webhooks,
+			Console: p.console, Files: p.files, Metrics: p.metrics, Streams: streams, Admin: p.administration(), Schedules: p.schedules, Alerts: p.alerts, Webhooks: p.webhooks,
 		}),
 		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited), Costs: p.costs(limited),
 	})

@@ -149,6 +149,13 @@ var operations = map[string]row{
 	"Mutation.executeCommand": onServer("serverId", "$id", "command", "x"),
 	"Mutation.sendCommand":    onServer("serverId", "$id", "command", "x"),
 
+	"Mutation.createDirectory": onServer("serverId", "$id", "path", "d"),
+	"Mutation.writeFile":       onServer("serverId", "$id", "path", "f", "text", "x"),
+	"Mutation.renameFiles":     onServer("serverId", "$id", "files", []any{map[string]any{"from": "a", "to": "b"}}),
+	"Mutation.copyFiles":       onServer("serverId", "$id", "files", []any{map[string]any{"from": "a", "to": "b"}}),
+	"Mutation.chmodFiles":      onServer("serverId", "$id", "files", []any{map[string]any{"path": "a", "mode": "0644"}}),
+	"Mutation.deleteFiles":     onServer("serverId", "$id", "paths", []any{"a"}),
+
 	"Subscription.alertChanged": byID("Alert"), "Subscription.alertRuleChanged": byID("AlertRule"),
 	"Subscription.allocationChanged": byID("Free"), "Subscription.auditLogAdded": byID("AuditLog"),
 	"Subscription.backupChanged": byID("Backup"), "Subscription.locationChanged": byID("Location"),

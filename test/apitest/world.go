@@ -34,6 +34,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/egress"
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/gate"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
@@ -67,7 +68,8 @@ type World struct {
 	// URL is where the API answers.
 	URL string
 	// Log is what was logged, as JSON lines.
-	Log *bytes.Buffer
+	Log  *bytes.Buffer
+	disk disk
 	// Shutdown does what the edge does when the process ends.
 	Shutdown context.CancelCauseFunc
 }
@@ -131,6 +133,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 		Webhooks: webhooks.New(webhooks.Config{
 			Client: s.Client, Logger: log, Secrets: secrets, HTTP: egress.Policy{}.Client(time.Second),
 		}),
+		Files:  files.New(files.Config{Client: s.Client, Link: &w.disk, Logger: log}),
 		Client: s.Client, Accounts: w.Accounts, Nodes: hosts, Console: w.Console, Metrics: measured, Streams: streams,
 		Changes:   changes.NewFeed(s.Client, b, w.Accounts),
 		Templates: templates.New(templates.Config{Client: s.Client, Logger: log, HTTP: egress.Policy{}.Client(time.Second)}),

@@ -21,6 +21,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	File() FileResolver
 	HostNode() HostNodeResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
@@ -78,12 +79,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BackupStorageWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupStorageWhereInput)),
 			graphql.NewInputUnmarshaler("BackupWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupWhereInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
+			graphql.NewInputUnmarshaler("ChmodFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputChmodFilesInput)),
 			graphql.NewInputUnmarshaler("CloneServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCloneServerInput)),
 			graphql.NewInputUnmarshaler("ConfigReplacementInput", graphql.BindUnmarshaler(ec, unmarshalInputConfigReplacementInput)),
 			graphql.NewInputUnmarshaler("ConfirmTotpInput", graphql.BindUnmarshaler(ec, unmarshalInputConfirmTotpInput)),
+			graphql.NewInputUnmarshaler("CopyFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputCopyFilesInput)),
 			graphql.NewInputUnmarshaler("CreateAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAlertRuleInput)),
 			graphql.NewInputUnmarshaler("CreateAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAllocationsInput)),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateApiKeyInput)),
+			graphql.NewInputUnmarshaler("CreateDirectoryInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDirectoryInput)),
 			graphql.NewInputUnmarshaler("CreateEnrolmentTokenInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateEnrolmentTokenInput)),
 			graphql.NewInputUnmarshaler("CreateLocationInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateLocationInput)),
 			graphql.NewInputUnmarshaler("CreateNodeInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateNodeInput)),
@@ -97,6 +101,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAlertRuleInput)),
 			graphql.NewInputUnmarshaler("DeleteAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAllocationsInput)),
 			graphql.NewInputUnmarshaler("DeleteApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteApiKeyInput)),
+			graphql.NewInputUnmarshaler("DeleteFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteFilesInput)),
 			graphql.NewInputUnmarshaler("DeleteInviteInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteInviteInput)),
 			graphql.NewInputUnmarshaler("DeleteLocationInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteLocationInput)),
 			graphql.NewInputUnmarshaler("DeleteNodeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteNodeInput)),
@@ -115,6 +120,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ExecuteCommandInput", graphql.BindUnmarshaler(ec, unmarshalInputExecuteCommandInput)),
 			graphql.NewInputUnmarshaler("ExecuteTaskInput", graphql.BindUnmarshaler(ec, unmarshalInputExecuteTaskInput)),
 			graphql.NewInputUnmarshaler("ExportTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputExportTemplateInput)),
+			graphql.NewInputUnmarshaler("FileModeInput", graphql.BindUnmarshaler(ec, unmarshalInputFileModeInput)),
+			graphql.NewInputUnmarshaler("FileOrder", graphql.BindUnmarshaler(ec, unmarshalInputFileOrder)),
+			graphql.NewInputUnmarshaler("FilePairInput", graphql.BindUnmarshaler(ec, unmarshalInputFilePairInput)),
 			graphql.NewInputUnmarshaler("GrantServerAccessInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantServerAccessInput)),
 			graphql.NewInputUnmarshaler("HostNodeOrder", graphql.BindUnmarshaler(ec, unmarshalInputHostNodeOrder)),
 			graphql.NewInputUnmarshaler("HostNodeWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputHostNodeWhereInput)),
@@ -130,6 +138,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RedeliverWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputRedeliverWebhookInput)),
 			graphql.NewInputUnmarshaler("RefreshSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRefreshSessionInput)),
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
+			graphql.NewInputUnmarshaler("RenameFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameFilesInput)),
 			graphql.NewInputUnmarshaler("ResetCrashCountInput", graphql.BindUnmarshaler(ec, unmarshalInputResetCrashCountInput)),
 			graphql.NewInputUnmarshaler("ResetPasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputResetPasswordInput)),
 			graphql.NewInputUnmarshaler("ResolveAlertInput", graphql.BindUnmarshaler(ec, unmarshalInputResolveAlertInput)),
@@ -191,6 +200,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("WebhookDeliveryWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputWebhookDeliveryWhereInput)),
 			graphql.NewInputUnmarshaler("WebhookOrder", graphql.BindUnmarshaler(ec, unmarshalInputWebhookOrder)),
 			graphql.NewInputUnmarshaler("WebhookWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputWebhookWhereInput)),
+			graphql.NewInputUnmarshaler("WriteFileInput", graphql.BindUnmarshaler(ec, unmarshalInputWriteFileInput)),
 		)
 	}
 	first := true
@@ -10038,6 +10048,274 @@ input WebhookWhereInput {
   enabledNEQ: Boolean
 }
 `, BuiltIn: false},
+	{Name: "../../../schema/file.graphql", Input: `"What a name in a server's directory stands for."
+enum FileType {
+  "A file."
+  FILE
+  "A directory."
+  DIRECTORY
+  "A symbolic link, which may lead to a place in the server's directory."
+  SYMLINK
+  "A pipe, a socket or a device: it can be renamed and deleted, but not opened."
+  OTHER
+}
+
+"What a listing of files can be sorted by."
+enum FileOrderField {
+  "By name; capitals do not matter."
+  NAME
+  "By size."
+  SIZE
+  "By the time of the last change."
+  MODIFIED_AT
+}
+
+"How a listing of files is sorted."
+input FileOrder {
+  "What it is sorted by."
+  field: FileOrderField!
+  "Which end comes first. Directories are together at the beginning, or at the end with DESC."
+  direction: OrderDirection! = ASC
+}
+
+"One name in a server's directory."
+type FileEntry {
+  "Last part of the path. Bytes that are no UTF-8 are shown as characters from U+EF80 to U+EFFF."
+  name: String!
+  "Path from the server's root, which is a slash."
+  path: String!
+  "What the name stands for."
+  type: FileType!
+  "Length of a file; 0 for everything else."
+  size: Bytes!
+  "Permission bits as four octal digits, such as 0644."
+  mode: String!
+  "When the content was changed last."
+  modifiedAt: Time!
+  "Media type of a file, by its name; null for what is no file."
+  mimeType: String
+  "Where a symbolic link leads, as it is written in it; null for what is none."
+  symlinkTarget: String
+}
+
+"A file or a directory, looked at by itself."
+type File {
+  "Last part of the path. Bytes that are no UTF-8 are shown as characters from U+EF80 to U+EFFF."
+  name: String!
+  "Path from the server's root, which is a slash."
+  path: String!
+  "What the name leads to."
+  type: FileType!
+  "Length of a file; 0 for everything else."
+  size: Bytes!
+  "Permission bits as four octal digits, such as 0644."
+  mode: String!
+  "When the content was changed last. Give it to writeFile as ifUnmodifiedSince, so that nobody's changes are lost."
+  modifiedAt: Time!
+  "Media type of a file, by its name and its beginning; null for what is no file."
+  mimeType: String
+  "Where a symbolic link leads that leads nowhere; null for everything else, since links are followed."
+  symlinkTarget: String
+  "The content as text. Longer files, and those that are no UTF-8, are BAD_USER_INPUT: use createDownload for them."
+  text(
+    "How long the text may be: 1 MiB when absent, 4 MiB at the most."
+    maxBytes: Int
+  ): String
+}
+
+"A page of a directory."
+type FileEntryConnection {
+  "The page of results."
+  edges: [FileEntryEdge!]!
+  "Whether there are more, and where to go on."
+  pageInfo: PageInfo!
+  "Number of names in the directory."
+  totalCount: Int!
+}
+
+"A name in a page."
+type FileEntryEdge {
+  "The result."
+  node: FileEntry!
+  "Where it stands in the list."
+  cursor: String!
+}
+
+"What a search for files came to."
+type FileSearch {
+  "The files that were found, in no particular order."
+  files: [FileEntry!]!
+  "Whether the search ended before it had seen everything."
+  truncated: Boolean!
+}
+
+extend type Server {
+  "What is in a directory of the server. Needs file.read there."
+  files(
+    "The directory; the server's root when absent."
+    path: String! = "/"
+    "Length of the page, 1 to 100; 25 when absent."
+    first: Int
+    "Cursor after which the page begins."
+    after: String
+    "How it is sorted; by name when absent."
+    orderBy: FileOrder
+  ): FileEntryConnection!
+  "One file or directory; null when there is none. Needs file.read there."
+  file(
+    "Its path."
+    path: String!
+  ): File
+  "Looks for files and directories by name. Needs file.read there."
+  searchFiles(
+    "A part of the name, or a pattern with *, ? or [; capitals do not matter."
+    query: String!
+    "The directory to begin in; the server's root when absent."
+    path: String! = "/"
+    "How many are wanted, 1 to 100."
+    limit: Int! = 25
+  ): FileSearch!
+}
+
+"What createDirectory needs."
+input CreateDirectoryInput {
+  "The server."
+  serverId: ID!
+  "Path of the directory. Those above it are made, too, when they are missing."
+  path: String!
+}
+
+"Answer of createDirectory."
+type CreateDirectoryPayload {
+  "The new directory."
+  directory: FileEntry!
+}
+
+"What writeFile needs: the content as text or as base64, one of the two. Larger files are sent with createUpload."
+input WriteFileInput {
+  "The server."
+  serverId: ID!
+  "Path of the file. Directories that are missing are made."
+  path: String!
+  "The content as text."
+  text: String
+  "The content as base64."
+  base64: String
+  "When the file was changed last as far as the caller knows: the answer is CONFLICT when it was changed later, or is gone."
+  ifUnmodifiedSince: Time
+}
+
+"Answer of writeFile."
+type WriteFilePayload {
+  "The file as it is now."
+  file: FileEntry!
+}
+
+"A file, and where it is to go."
+input FilePairInput {
+  "Path of the file or directory."
+  from: String!
+  "Path that it is to have, which must be free."
+  to: String!
+}
+
+"What renameFiles needs."
+input RenameFilesInput {
+  "The server."
+  serverId: ID!
+  "The files, 1 to 1000. They are renamed in order, and the first that fails ends it."
+  files: [FilePairInput!]!
+}
+
+"Answer of renameFiles."
+type RenameFilesPayload {
+  "The files under their new names."
+  files: [FileEntry!]!
+}
+
+"What copyFiles needs."
+input CopyFilesInput {
+  "The server."
+  serverId: ID!
+  "The files, 1 to 1000. They are copied in order, directories with everything in them, and the first that fails ends it."
+  files: [FilePairInput!]!
+}
+
+"Answer of copyFiles."
+type CopyFilesPayload {
+  "The copies."
+  files: [FileEntry!]!
+}
+
+"A file, and the mode that it is to have."
+input FileModeInput {
+  "Path of the file or directory."
+  path: String!
+  "Permission bits as three or four octal digits, such as 0644."
+  mode: String!
+}
+
+"What chmodFiles needs."
+input ChmodFilesInput {
+  "The server."
+  serverId: ID!
+  "The files, 1 to 1000."
+  files: [FileModeInput!]!
+}
+
+"Answer of chmodFiles."
+type ChmodFilesPayload {
+  "The files as they are now."
+  files: [FileEntry!]!
+}
+
+"What deleteFiles needs."
+input DeleteFilesInput {
+  "The server."
+  serverId: ID!
+  "Paths of files and directories, 1 to 1000. They are deleted in order, directories with everything in them, and the first that fails ends it."
+  paths: [String!]!
+}
+
+"Answer of deleteFiles."
+type DeleteFilesPayload {
+  "The paths that are gone."
+  deletedPaths: [String!]!
+}
+
+extend type Mutation {
+  "Makes a directory of a server. Needs file.write there."
+  createDirectory(
+    "What to make."
+    input: CreateDirectoryInput!
+  ): CreateDirectoryPayload!
+  "Writes a file of a server anew, as a whole. Needs file.write there."
+  writeFile(
+    "What to write."
+    input: WriteFileInput!
+  ): WriteFilePayload!
+  "Renames or moves files of a server. Needs file.write there."
+  renameFiles(
+    "What to rename."
+    input: RenameFilesInput!
+  ): RenameFilesPayload!
+  "Copies files of a server. Needs file.write there."
+  copyFiles(
+    "What to copy."
+    input: CopyFilesInput!
+  ): CopyFilesPayload!
+  "Changes the permission bits of files of a server. Needs file.write there."
+  chmodFiles(
+    "What to change."
+    input: ChmodFilesInput!
+  ): ChmodFilesPayload!
+  "Deletes files of a server. Needs file.delete there."
+  deleteFiles(
+    "What to delete."
+    input: DeleteFilesInput!
+  ): DeleteFilesPayload!
+}
+`, BuiltIn: false},
 	{Name: "../../../schema/location.graphql", Input: `extend type Query {
   "One location. Needs location.read."
   location(
@@ -12460,6 +12738,14 @@ func childFields_ChangePasswordPayload(ctx context.Context, ec *executionContext
 	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
 }
 
+func childFields_ChmodFilesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "files":
+		return fieldContext_ChmodFilesPayload_files(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChmodFilesPayload", field.Name)
+}
+
 func childFields_CloneServerPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "server":
@@ -12534,6 +12820,14 @@ func childFields_ConsoleLineEdge(ctx context.Context, ec *executionContext, fiel
 	return nil, fmt.Errorf("no field named %q was found under type ConsoleLineEdge", field.Name)
 }
 
+func childFields_CopyFilesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "files":
+		return fieldContext_CopyFilesPayload_files(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CopyFilesPayload", field.Name)
+}
+
 func childFields_CreateAlertRulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "alertRule":
@@ -12558,6 +12852,14 @@ func childFields_CreateApiKeyPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_CreateApiKeyPayload_key(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateApiKeyPayload", field.Name)
+}
+
+func childFields_CreateDirectoryPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "directory":
+		return fieldContext_CreateDirectoryPayload_directory(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateDirectoryPayload", field.Name)
 }
 
 func childFields_CreateEnrolmentTokenPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12672,6 +12974,14 @@ func childFields_DeleteApiKeyPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_DeleteApiKeyPayload_deletedId(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteApiKeyPayload", field.Name)
+}
+
+func childFields_DeleteFilesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedPaths":
+		return fieldContext_DeleteFilesPayload_deletedPaths(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFilesPayload", field.Name)
 }
 
 func childFields_DeleteInvitePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12864,6 +13174,84 @@ func childFields_ExportTemplatePayload(ctx context.Context, ec *executionContext
 		return fieldContext_ExportTemplatePayload_lost(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExportTemplatePayload", field.Name)
+}
+
+func childFields_File(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_File_name(ctx, ec, field)
+	case "path":
+		return fieldContext_File_path(ctx, ec, field)
+	case "type":
+		return fieldContext_File_type(ctx, ec, field)
+	case "size":
+		return fieldContext_File_size(ctx, ec, field)
+	case "mode":
+		return fieldContext_File_mode(ctx, ec, field)
+	case "modifiedAt":
+		return fieldContext_File_modifiedAt(ctx, ec, field)
+	case "mimeType":
+		return fieldContext_File_mimeType(ctx, ec, field)
+	case "symlinkTarget":
+		return fieldContext_File_symlinkTarget(ctx, ec, field)
+	case "text":
+		return fieldContext_File_text(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type File", field.Name)
+}
+
+func childFields_FileEntry(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_FileEntry_name(ctx, ec, field)
+	case "path":
+		return fieldContext_FileEntry_path(ctx, ec, field)
+	case "type":
+		return fieldContext_FileEntry_type(ctx, ec, field)
+	case "size":
+		return fieldContext_FileEntry_size(ctx, ec, field)
+	case "mode":
+		return fieldContext_FileEntry_mode(ctx, ec, field)
+	case "modifiedAt":
+		return fieldContext_FileEntry_modifiedAt(ctx, ec, field)
+	case "mimeType":
+		return fieldContext_FileEntry_mimeType(ctx, ec, field)
+	case "symlinkTarget":
+		return fieldContext_FileEntry_symlinkTarget(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FileEntry", field.Name)
+}
+
+func childFields_FileEntryConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_FileEntryConnection_edges(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_FileEntryConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_FileEntryConnection_totalCount(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FileEntryConnection", field.Name)
+}
+
+func childFields_FileEntryEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return fieldContext_FileEntryEdge_node(ctx, ec, field)
+	case "cursor":
+		return fieldContext_FileEntryEdge_cursor(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FileEntryEdge", field.Name)
+}
+
+func childFields_FileSearch(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "files":
+		return fieldContext_FileSearch_files(ctx, ec, field)
+	case "truncated":
+		return fieldContext_FileSearch_truncated(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FileSearch", field.Name)
 }
 
 func childFields_GrantServerAccessPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13322,6 +13710,14 @@ func childFields_RegisterPayload(ctx context.Context, ec *executionContext, fiel
 	return nil, fmt.Errorf("no field named %q was found under type RegisterPayload", field.Name)
 }
 
+func childFields_RenameFilesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "files":
+		return fieldContext_RenameFilesPayload_files(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenameFilesPayload", field.Name)
+}
+
 func childFields_ResetCrashCountPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "server":
@@ -13538,6 +13934,12 @@ func childFields_Server(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Server_alerts(ctx, ec, field)
 	case "logs":
 		return fieldContext_Server_logs(ctx, ec, field)
+	case "files":
+		return fieldContext_Server_files(ctx, ec, field)
+	case "file":
+		return fieldContext_Server_file(ctx, ec, field)
+	case "searchFiles":
+		return fieldContext_Server_searchFiles(ctx, ec, field)
 	case "metrics":
 		return fieldContext_Server_metrics(ctx, ec, field)
 	case "environment":
@@ -14632,6 +15034,14 @@ func childFields_WebhookEdge(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_WebhookEdge_cursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WebhookEdge", field.Name)
+}
+
+func childFields_WriteFilePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "file":
+		return fieldContext_WriteFilePayload_file(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WriteFilePayload", field.Name)
 }
 
 func childFields___Directive(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
