@@ -73,6 +73,10 @@ func (r *mutationResolver) DeleteFiles(ctx context.Context, input model.DeleteFi
 	return &model.DeleteFilesPayload{DeletedPaths: input.Paths}, nil
 }
 
+func (r *mutationResolver) CreateDownload(ctx context.Context, input files.DownloadInput) (*files.Address, error) {
+	return r.r.Files.CreateDownload(ctx, input)
+}
+
 func (r *serverResolver) Files(ctx context.Context, obj *ent.Server, path string, first *int, after *string, orderBy *model.FileOrder) (*model.FileEntryConnection, error) {
 	in, err := listing(path, first, after, orderBy)
 	if err != nil {

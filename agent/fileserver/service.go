@@ -42,6 +42,7 @@ func (s *Service) Register(mux *http.ServeMux) {
 	mux.Handle(protocol.NewFileServiceHandler(s, connect.WithReadMaxBytes(maxRequest), connect.WithCompression("gzip", nil, nil)))
 	mux.HandleFunc("GET "+protocol.ContentPath, s.readContent)
 	mux.HandleFunc("PUT "+protocol.ContentPath, s.writeContent)
+	mux.HandleFunc("POST "+protocol.ArchivePath, s.streamArchive)
 }
 
 // with does something in a server's tree and makes what fails an error of the wire.

@@ -10,6 +10,9 @@ import (
 // ContentPath is where the contents of files travel as HTTP bodies: GET answers a file's, PUT replaces it.
 const ContentPath = "/files/v1/content"
 
+// ArchivePath answers a POST of an ArchiveRequest in binary protobuf with the archive.
+const ArchivePath = "/files/v1/archive"
+
 // Content names a file and says how its content is to be written.
 type Content struct {
 	ServerID string

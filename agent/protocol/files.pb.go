@@ -126,6 +126,61 @@ func (FileOrder) EnumDescriptor() ([]byte, []int) {
 	return file_files_proto_rawDescGZIP(), []int{1}
 }
 
+type ArchiveFormat int32
+
+const (
+	ArchiveFormat_ARCHIVE_FORMAT_UNSPECIFIED ArchiveFormat = 0
+	ArchiveFormat_ARCHIVE_FORMAT_TAR_GZ      ArchiveFormat = 1
+	ArchiveFormat_ARCHIVE_FORMAT_TAR_ZST     ArchiveFormat = 2
+	ArchiveFormat_ARCHIVE_FORMAT_ZIP         ArchiveFormat = 3
+	ArchiveFormat_ARCHIVE_FORMAT_TAR         ArchiveFormat = 4
+)
+
+// Enum value maps for ArchiveFormat.
+var (
+	ArchiveFormat_name = map[int32]string{
+		0: "ARCHIVE_FORMAT_UNSPECIFIED",
+		1: "ARCHIVE_FORMAT_TAR_GZ",
+		2: "ARCHIVE_FORMAT_TAR_ZST",
+		3: "ARCHIVE_FORMAT_ZIP",
+		4: "ARCHIVE_FORMAT_TAR",
+	}
+	ArchiveFormat_value = map[string]int32{
+		"ARCHIVE_FORMAT_UNSPECIFIED": 0,
+		"ARCHIVE_FORMAT_TAR_GZ":      1,
+		"ARCHIVE_FORMAT_TAR_ZST":     2,
+		"ARCHIVE_FORMAT_ZIP":         3,
+		"ARCHIVE_FORMAT_TAR":         4,
+	}
+)
+
+func (x ArchiveFormat) Enum() *ArchiveFormat {
+	p := new(ArchiveFormat)
+	*p = x
+	return p
+}
+
+func (x ArchiveFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ArchiveFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_files_proto_enumTypes[2].Descriptor()
+}
+
+func (ArchiveFormat) Type() protoreflect.EnumType {
+	return &file_files_proto_enumTypes[2]
+}
+
+func (x ArchiveFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ArchiveFormat.Descriptor instead.
+func (ArchiveFormat) EnumDescriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{2}
+}
+
 type FileEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// From the root, without a slash at the beginning; empty for the root.
@@ -1242,6 +1297,77 @@ func (*DeleteFilesResponse) Descriptor() ([]byte, []int) {
 	return file_files_proto_rawDescGZIP(), []int{19}
 }
 
+// ArchiveRequest is the body of a request for an archive as a stream.
+type ArchiveRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ServerId string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	// Files and directories. Names in the archive are relative to the directory that holds all of them.
+	Paths  [][]byte      `protobuf:"bytes,2,rep,name=paths,proto3" json:"paths,omitempty"`
+	Format ArchiveFormat `protobuf:"varint,3,opt,name=format,proto3,enum=catalyst.agent.v1.ArchiveFormat" json:"format,omitempty"`
+	// Patterns, as in .gitignore, of what is left out.
+	Leave         []string `protobuf:"bytes,4,rep,name=leave,proto3" json:"leave,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArchiveRequest) Reset() {
+	*x = ArchiveRequest{}
+	mi := &file_files_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArchiveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArchiveRequest) ProtoMessage() {}
+
+func (x *ArchiveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArchiveRequest.ProtoReflect.Descriptor instead.
+func (*ArchiveRequest) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ArchiveRequest) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *ArchiveRequest) GetPaths() [][]byte {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *ArchiveRequest) GetFormat() ArchiveFormat {
+	if x != nil {
+		return x.Format
+	}
+	return ArchiveFormat_ARCHIVE_FORMAT_UNSPECIFIED
+}
+
+func (x *ArchiveRequest) GetLeave() []string {
+	if x != nil {
+		return x.Leave
+	}
+	return nil
+}
+
 var File_files_proto protoreflect.FileDescriptor
 
 const file_files_proto_rawDesc = "" +
@@ -1315,7 +1441,12 @@ const file_files_proto_rawDesc = "" +
 	"\x12DeleteFilesRequest\x12\x1b\n" +
 	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x14\n" +
 	"\x05paths\x18\x02 \x03(\fR\x05paths\"\x15\n" +
-	"\x13DeleteFilesResponse*\x81\x01\n" +
+	"\x13DeleteFilesResponse\"\x93\x01\n" +
+	"\x0eArchiveRequest\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x14\n" +
+	"\x05paths\x18\x02 \x03(\fR\x05paths\x128\n" +
+	"\x06format\x18\x03 \x01(\x0e2 .catalyst.agent.v1.ArchiveFormatR\x06format\x12\x14\n" +
+	"\x05leave\x18\x04 \x03(\tR\x05leave*\x81\x01\n" +
 	"\bFileKind\x12\x19\n" +
 	"\x15FILE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11FILE_KIND_REGULAR\x10\x01\x12\x17\n" +
@@ -1325,7 +1456,13 @@ const file_files_proto_rawDesc = "" +
 	"\tFileOrder\x12\x13\n" +
 	"\x0fFILE_ORDER_NAME\x10\x00\x12\x13\n" +
 	"\x0fFILE_ORDER_SIZE\x10\x01\x12\x1a\n" +
-	"\x16FILE_ORDER_MODIFIED_AT\x10\x022\xf1\x05\n" +
+	"\x16FILE_ORDER_MODIFIED_AT\x10\x02*\x96\x01\n" +
+	"\rArchiveFormat\x12\x1e\n" +
+	"\x1aARCHIVE_FORMAT_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15ARCHIVE_FORMAT_TAR_GZ\x10\x01\x12\x1a\n" +
+	"\x16ARCHIVE_FORMAT_TAR_ZST\x10\x02\x12\x16\n" +
+	"\x12ARCHIVE_FORMAT_ZIP\x10\x03\x12\x16\n" +
+	"\x12ARCHIVE_FORMAT_TAR\x10\x042\xf1\x05\n" +
 	"\vFileService\x12V\n" +
 	"\tListFiles\x12#.catalyst.agent.v1.ListFilesRequest\x1a$.catalyst.agent.v1.ListFilesResponse\x12S\n" +
 	"\bStatFile\x12\".catalyst.agent.v1.StatFileRequest\x1a#.catalyst.agent.v1.StatFileResponse\x12\\\n" +
@@ -1349,68 +1486,71 @@ func file_files_proto_rawDescGZIP() []byte {
 	return file_files_proto_rawDescData
 }
 
-var file_files_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_files_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_files_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_files_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_files_proto_goTypes = []any{
 	(FileKind)(0),                   // 0: catalyst.agent.v1.FileKind
 	(FileOrder)(0),                  // 1: catalyst.agent.v1.FileOrder
-	(*FileEntry)(nil),               // 2: catalyst.agent.v1.FileEntry
-	(*FilePlace)(nil),               // 3: catalyst.agent.v1.FilePlace
-	(*ListFilesRequest)(nil),        // 4: catalyst.agent.v1.ListFilesRequest
-	(*ListFilesResponse)(nil),       // 5: catalyst.agent.v1.ListFilesResponse
-	(*StatFileRequest)(nil),         // 6: catalyst.agent.v1.StatFileRequest
-	(*StatFileResponse)(nil),        // 7: catalyst.agent.v1.StatFileResponse
-	(*SearchFilesRequest)(nil),      // 8: catalyst.agent.v1.SearchFilesRequest
-	(*SearchFilesResponse)(nil),     // 9: catalyst.agent.v1.SearchFilesResponse
-	(*CreateDirectoryRequest)(nil),  // 10: catalyst.agent.v1.CreateDirectoryRequest
-	(*CreateDirectoryResponse)(nil), // 11: catalyst.agent.v1.CreateDirectoryResponse
-	(*FilePair)(nil),                // 12: catalyst.agent.v1.FilePair
-	(*RenameFilesRequest)(nil),      // 13: catalyst.agent.v1.RenameFilesRequest
-	(*RenameFilesResponse)(nil),     // 14: catalyst.agent.v1.RenameFilesResponse
-	(*CopyFilesRequest)(nil),        // 15: catalyst.agent.v1.CopyFilesRequest
-	(*CopyFilesResponse)(nil),       // 16: catalyst.agent.v1.CopyFilesResponse
-	(*FileMode)(nil),                // 17: catalyst.agent.v1.FileMode
-	(*ChmodFilesRequest)(nil),       // 18: catalyst.agent.v1.ChmodFilesRequest
-	(*ChmodFilesResponse)(nil),      // 19: catalyst.agent.v1.ChmodFilesResponse
-	(*DeleteFilesRequest)(nil),      // 20: catalyst.agent.v1.DeleteFilesRequest
-	(*DeleteFilesResponse)(nil),     // 21: catalyst.agent.v1.DeleteFilesResponse
+	(ArchiveFormat)(0),              // 2: catalyst.agent.v1.ArchiveFormat
+	(*FileEntry)(nil),               // 3: catalyst.agent.v1.FileEntry
+	(*FilePlace)(nil),               // 4: catalyst.agent.v1.FilePlace
+	(*ListFilesRequest)(nil),        // 5: catalyst.agent.v1.ListFilesRequest
+	(*ListFilesResponse)(nil),       // 6: catalyst.agent.v1.ListFilesResponse
+	(*StatFileRequest)(nil),         // 7: catalyst.agent.v1.StatFileRequest
+	(*StatFileResponse)(nil),        // 8: catalyst.agent.v1.StatFileResponse
+	(*SearchFilesRequest)(nil),      // 9: catalyst.agent.v1.SearchFilesRequest
+	(*SearchFilesResponse)(nil),     // 10: catalyst.agent.v1.SearchFilesResponse
+	(*CreateDirectoryRequest)(nil),  // 11: catalyst.agent.v1.CreateDirectoryRequest
+	(*CreateDirectoryResponse)(nil), // 12: catalyst.agent.v1.CreateDirectoryResponse
+	(*FilePair)(nil),                // 13: catalyst.agent.v1.FilePair
+	(*RenameFilesRequest)(nil),      // 14: catalyst.agent.v1.RenameFilesRequest
+	(*RenameFilesResponse)(nil),     // 15: catalyst.agent.v1.RenameFilesResponse
+	(*CopyFilesRequest)(nil),        // 16: catalyst.agent.v1.CopyFilesRequest
+	(*CopyFilesResponse)(nil),       // 17: catalyst.agent.v1.CopyFilesResponse
+	(*FileMode)(nil),                // 18: catalyst.agent.v1.FileMode
+	(*ChmodFilesRequest)(nil),       // 19: catalyst.agent.v1.ChmodFilesRequest
+	(*ChmodFilesResponse)(nil),      // 20: catalyst.agent.v1.ChmodFilesResponse
+	(*DeleteFilesRequest)(nil),      // 21: catalyst.agent.v1.DeleteFilesRequest
+	(*DeleteFilesResponse)(nil),     // 22: catalyst.agent.v1.DeleteFilesResponse
+	(*ArchiveRequest)(nil),          // 23: catalyst.agent.v1.ArchiveRequest
 }
 var file_files_proto_depIdxs = []int32{
 	0,  // 0: catalyst.agent.v1.FileEntry.kind:type_name -> catalyst.agent.v1.FileKind
 	1,  // 1: catalyst.agent.v1.ListFilesRequest.order:type_name -> catalyst.agent.v1.FileOrder
-	3,  // 2: catalyst.agent.v1.ListFilesRequest.after:type_name -> catalyst.agent.v1.FilePlace
-	2,  // 3: catalyst.agent.v1.ListFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
-	3,  // 4: catalyst.agent.v1.ListFilesResponse.places:type_name -> catalyst.agent.v1.FilePlace
-	2,  // 5: catalyst.agent.v1.StatFileResponse.entry:type_name -> catalyst.agent.v1.FileEntry
-	2,  // 6: catalyst.agent.v1.SearchFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
-	2,  // 7: catalyst.agent.v1.CreateDirectoryResponse.entry:type_name -> catalyst.agent.v1.FileEntry
-	12, // 8: catalyst.agent.v1.RenameFilesRequest.files:type_name -> catalyst.agent.v1.FilePair
-	2,  // 9: catalyst.agent.v1.RenameFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
-	12, // 10: catalyst.agent.v1.CopyFilesRequest.files:type_name -> catalyst.agent.v1.FilePair
-	2,  // 11: catalyst.agent.v1.CopyFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
-	17, // 12: catalyst.agent.v1.ChmodFilesRequest.files:type_name -> catalyst.agent.v1.FileMode
-	2,  // 13: catalyst.agent.v1.ChmodFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
-	4,  // 14: catalyst.agent.v1.FileService.ListFiles:input_type -> catalyst.agent.v1.ListFilesRequest
-	6,  // 15: catalyst.agent.v1.FileService.StatFile:input_type -> catalyst.agent.v1.StatFileRequest
-	8,  // 16: catalyst.agent.v1.FileService.SearchFiles:input_type -> catalyst.agent.v1.SearchFilesRequest
-	10, // 17: catalyst.agent.v1.FileService.CreateDirectory:input_type -> catalyst.agent.v1.CreateDirectoryRequest
-	13, // 18: catalyst.agent.v1.FileService.RenameFiles:input_type -> catalyst.agent.v1.RenameFilesRequest
-	15, // 19: catalyst.agent.v1.FileService.CopyFiles:input_type -> catalyst.agent.v1.CopyFilesRequest
-	18, // 20: catalyst.agent.v1.FileService.ChmodFiles:input_type -> catalyst.agent.v1.ChmodFilesRequest
-	20, // 21: catalyst.agent.v1.FileService.DeleteFiles:input_type -> catalyst.agent.v1.DeleteFilesRequest
-	5,  // 22: catalyst.agent.v1.FileService.ListFiles:output_type -> catalyst.agent.v1.ListFilesResponse
-	7,  // 23: catalyst.agent.v1.FileService.StatFile:output_type -> catalyst.agent.v1.StatFileResponse
-	9,  // 24: catalyst.agent.v1.FileService.SearchFiles:output_type -> catalyst.agent.v1.SearchFilesResponse
-	11, // 25: catalyst.agent.v1.FileService.CreateDirectory:output_type -> catalyst.agent.v1.CreateDirectoryResponse
-	14, // 26: catalyst.agent.v1.FileService.RenameFiles:output_type -> catalyst.agent.v1.RenameFilesResponse
-	16, // 27: catalyst.agent.v1.FileService.CopyFiles:output_type -> catalyst.agent.v1.CopyFilesResponse
-	19, // 28: catalyst.agent.v1.FileService.ChmodFiles:output_type -> catalyst.agent.v1.ChmodFilesResponse
-	21, // 29: catalyst.agent.v1.FileService.DeleteFiles:output_type -> catalyst.agent.v1.DeleteFilesResponse
-	22, // [22:30] is the sub-list for method output_type
-	14, // [14:22] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	4,  // 2: catalyst.agent.v1.ListFilesRequest.after:type_name -> catalyst.agent.v1.FilePlace
+	3,  // 3: catalyst.agent.v1.ListFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
+	4,  // 4: catalyst.agent.v1.ListFilesResponse.places:type_name -> catalyst.agent.v1.FilePlace
+	3,  // 5: catalyst.agent.v1.StatFileResponse.entry:type_name -> catalyst.agent.v1.FileEntry
+	3,  // 6: catalyst.agent.v1.SearchFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
+	3,  // 7: catalyst.agent.v1.CreateDirectoryResponse.entry:type_name -> catalyst.agent.v1.FileEntry
+	13, // 8: catalyst.agent.v1.RenameFilesRequest.files:type_name -> catalyst.agent.v1.FilePair
+	3,  // 9: catalyst.agent.v1.RenameFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
+	13, // 10: catalyst.agent.v1.CopyFilesRequest.files:type_name -> catalyst.agent.v1.FilePair
+	3,  // 11: catalyst.agent.v1.CopyFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
+	18, // 12: catalyst.agent.v1.ChmodFilesRequest.files:type_name -> catalyst.agent.v1.FileMode
+	3,  // 13: catalyst.agent.v1.ChmodFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
+	2,  // 14: catalyst.agent.v1.ArchiveRequest.format:type_name -> catalyst.agent.v1.ArchiveFormat
+	5,  // 15: catalyst.agent.v1.FileService.ListFiles:input_type -> catalyst.agent.v1.ListFilesRequest
+	7,  // 16: catalyst.agent.v1.FileService.StatFile:input_type -> catalyst.agent.v1.StatFileRequest
+	9,  // 17: catalyst.agent.v1.FileService.SearchFiles:input_type -> catalyst.agent.v1.SearchFilesRequest
+	11, // 18: catalyst.agent.v1.FileService.CreateDirectory:input_type -> catalyst.agent.v1.CreateDirectoryRequest
+	14, // 19: catalyst.agent.v1.FileService.RenameFiles:input_type -> catalyst.agent.v1.RenameFilesRequest
+	16, // 20: catalyst.agent.v1.FileService.CopyFiles:input_type -> catalyst.agent.v1.CopyFilesRequest
+	19, // 21: catalyst.agent.v1.FileService.ChmodFiles:input_type -> catalyst.agent.v1.ChmodFilesRequest
+	21, // 22: catalyst.agent.v1.FileService.DeleteFiles:input_type -> catalyst.agent.v1.DeleteFilesRequest
+	6,  // 23: catalyst.agent.v1.FileService.ListFiles:output_type -> catalyst.agent.v1.ListFilesResponse
+	8,  // 24: catalyst.agent.v1.FileService.StatFile:output_type -> catalyst.agent.v1.StatFileResponse
+	10, // 25: catalyst.agent.v1.FileService.SearchFiles:output_type -> catalyst.agent.v1.SearchFilesResponse
+	12, // 26: catalyst.agent.v1.FileService.CreateDirectory:output_type -> catalyst.agent.v1.CreateDirectoryResponse
+	15, // 27: catalyst.agent.v1.FileService.RenameFiles:output_type -> catalyst.agent.v1.RenameFilesResponse
+	17, // 28: catalyst.agent.v1.FileService.CopyFiles:output_type -> catalyst.agent.v1.CopyFilesResponse
+	20, // 29: catalyst.agent.v1.FileService.ChmodFiles:output_type -> catalyst.agent.v1.ChmodFilesResponse
+	22, // 30: catalyst.agent.v1.FileService.DeleteFiles:output_type -> catalyst.agent.v1.DeleteFilesResponse
+	23, // [23:31] is the sub-list for method output_type
+	15, // [15:23] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_files_proto_init() }
@@ -1423,8 +1563,8 @@ func file_files_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_files_proto_rawDesc), len(file_files_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   20,
+			NumEnums:      3,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/egress"
 	"github.com/catalyst-panel/catalyst/internal/events"
+	"github.com/catalyst-panel/catalyst/internal/filehttp"
 	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/gate"
 	"github.com/catalyst-panel/catalyst/internal/httpd"
@@ -180,7 +182,10 @@ func (p *panel) makeServices(ctx context.Context) error {
 	}
 	p.nodes = nodes.New(nodes.Config{Client: client, Bus: p.bus, Logger: p.log, PublicURL: p.config.PublicURL, Recheck: p.link.Recheck})
 	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Logger: p.log})
-	p.files = files.New(files.Config{Client: client, Link: p.link, Logger: p.log})
+	p.files = files.New(files.Config{
+		Client: client, Link: p.link, Gate: keeper, Accounts: p.accounts, Tokens: signer,
+		PublicURL: strings.TrimRight(p.config.PublicURL, "/"), Logger: p.log,
+	})
 	p.templates = templates.New(templates.Config{Client: client, Logger: p.log, HTTP: egress.Policy{Allowed: allowed}.Client(fetchTimeout)})
 	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{
 		Client: client, Link: p.link, Gate: keeper, Logger: p.log, Dialect: p.store.Dialect,
@@ -257,6 +262,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	})
 	p.http, err = httpd.New(httpd.Config{
 		Metrics: watch, Observe: watch.Request,
+		Files:   filehttp.New(filehttp.Config{Files: p.files, Logger: p.log}),
 		GraphQL: api, SDL: api.SDL(), Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL == "on", Health: p.healthy, Logger: p.log,
 		TrustedProxies: proxies, AllowedOrigins: p.config.AllowedOrigins, RateLimit: httpd.RateLimit{Off: !limited}, Grace: requestGrace,
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/audit"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
+	"github.com/catalyst-panel/catalyst/internal/token"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 )
 
@@ -34,11 +35,28 @@ type Link interface {
 	Send(nodeID string, request *http.Request) (*http.Response, error)
 }
 
+// Gate opens a context that lives as long as the viewer keeps a right.
+type Gate interface {
+	Open(ctx context.Context, p access.Permission, t access.Target) (context.Context, func(), error)
+}
+
+// Accounts says who a viewer is now.
+type Accounts interface {
+	// Refresh returns the viewer in ctx with the permissions it has now, or UNAUTHENTICATED when its credential has ended.
+	Refresh(ctx context.Context) (*viewer.Viewer, error)
+}
+
 // Config is what the service needs.
 type Config struct {
-	Client *ent.Client
-	Link   Link
-	Logger *slog.Logger
+	Client   *ent.Client
+	Link     Link
+	Gate     Gate
+	Accounts Accounts
+	// Tokens signs addresses.
+	Tokens *token.Signer
+	// PublicURL is where clients reach the panel, without a slash at its end.
+	PublicURL string
+	Logger    *slog.Logger
 }
 
 // Service works with the files of servers.

@@ -58,6 +58,10 @@ func (o origins) allows(origin, host string) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
 }
 
+// exposed are the headers by which pages follow downloads and uploads.
+const exposed = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, " +
+	"Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset"
+
 // crossOrigin refuses pages of foreign origins, answers the preflight requests of allowed ones, and lets programs,
 // which send no Origin, through.
 func (s *Server) crossOrigin(next http.Handler) http.Handler {
@@ -77,7 +81,7 @@ func (s *Server) crossOrigin(next http.Handler) http.Handler {
 		}
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", requestIDHeader+", Retry-After")
+		h.Set("Access-Control-Expose-Headers", requestIDHeader+", Retry-After, "+exposed)
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			preflight(h, r.Header.Get("Access-Control-Request-Headers"))
@@ -92,7 +96,7 @@ func (s *Server) crossOrigin(next http.Handler) http.Handler {
 // has been checked.
 func preflight(h http.Header, headers string) {
 	h.Add("Vary", "Access-Control-Request-Headers")
-	h.Set("Access-Control-Allow-Methods", "GET, POST")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
 	h.Set("Access-Control-Max-Age", "600")
 	if headers != "" {
 		h.Set("Access-Control-Allow-Headers", headers)

@@ -34,6 +34,9 @@ type Config struct {
 	GraphQL http.Handler
 	// Agent serves everything below /agent/v1/.
 	Agent http.Handler
+	// Files serves everything below /files/: contents of any length, in both directions. It sets deadlines itself. Nil
+	// leaves it out.
+	Files http.Handler
 	// SDL serves /schema.graphql; nil leaves it out.
 	SDL http.Handler
 	// Metrics serves /metrics; nil leaves it out.
@@ -68,6 +71,8 @@ type RateLimit struct {
 	GraphQL int
 	// Health limits health checks (1,000).
 	Health int
+	// Files limits requests below /files/ (1,200: an upload may have many parts).
+	Files int
 	// Agent limits requests below /agent/v1/ (3,000: several hundred agents may share one address).
 	Agent int
 }
@@ -118,6 +123,10 @@ func (s *Server) routes() (http.Handler, error) {
 	if s.config.Agent != nil {
 		limited := s.limit(s.limiter(s.config.RateLimit.Agent, 3000), writeError, s.config.Agent)
 		mux.Handle("/agent/v1/", s.timeouts(limited))
+	}
+	if s.config.Files != nil {
+		limited := s.limit(s.limiter(s.config.RateLimit.Files, 1200), writeError, s.config.Files)
+		mux.Handle("/files/", s.crossOrigin(s.transfers(limited)))
 	}
 	health := s.limiter(s.config.RateLimit.Health, 1000)
 	mux.Handle("GET /healthz", s.limit(health, writeError, http.HandlerFunc(s.alive)))

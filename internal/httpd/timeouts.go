@@ -38,6 +38,23 @@ func (s *Server) timeouts(next http.Handler) http.Handler {
 	})
 }
 
+// transfers lets bodies and answers take as long as they need while they keep up a minimum speed, and ends them when the
+// server shuts down.
+func (s *Server) transfers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		body := &pacedBody{ReadCloser: r.Body, control: control, start: time.Now()}
+		r.Body = body
+		body.extend()
+		_ = control.SetWriteDeadline(time.Time{}) // the handler sets one for each write
+		s.streams.Add(1)
+		defer s.streams.Done()
+		ctx, cancel := s.streamContext(r.Context())
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
 // streamContext returns a context that ends with the request, or with request.ErrShutdown as its cause when the server
 // shuts down.
 func (s *Server) streamContext(parent context.Context) (context.Context, context.CancelFunc) {

@@ -44,3 +44,25 @@ func (f FileOrderField) MarshalGQL(w io.Writer) { marshal(w, f) }
 
 // UnmarshalGQL reads a GraphQL enum value; unknown ones are refused.
 func (f *FileOrderField) UnmarshalGQL(in any) error { return unmarshal(f, in, f.Values()) }
+
+// ArchiveFormat is a kind of archive that can be made.
+type ArchiveFormat string
+
+// The values of ArchiveFormat.
+const (
+	ArchiveFormatZip     ArchiveFormat = "ZIP"
+	ArchiveFormatTarGzip ArchiveFormat = "TAR_GZ"
+	ArchiveFormatTarZstd ArchiveFormat = "TAR_ZST"
+	ArchiveFormatTar     ArchiveFormat = "TAR"
+)
+
+// Values lists every ArchiveFormat for the API's enum.
+func (ArchiveFormat) Values() []string {
+	return values(ArchiveFormatZip, ArchiveFormatTarGzip, ArchiveFormatTarZstd, ArchiveFormatTar)
+}
+
+// MarshalGQL writes the value as a GraphQL enum.
+func (f ArchiveFormat) MarshalGQL(w io.Writer) { marshal(w, f) }
+
+// UnmarshalGQL reads a GraphQL enum value; unknown ones are refused.
+func (f *ArchiveFormat) UnmarshalGQL(in any) error { return unmarshal(f, in, f.Values()) }

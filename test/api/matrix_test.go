@@ -154,6 +154,7 @@ var operations = map[string]row{
 	"Mutation.renameFiles":     onServer("serverId", "$id", "files", []any{map[string]any{"from": "a", "to": "b"}}),
 	"Mutation.copyFiles":       onServer("serverId", "$id", "files", []any{map[string]any{"from": "a", "to": "b"}}),
 	"Mutation.chmodFiles":      onServer("serverId", "$id", "files", []any{map[string]any{"path": "a", "mode": "0644"}}),
+	"Mutation.createDownload":  onServer("serverId", "$id", "paths", []any{"a"}),
 	"Mutation.deleteFiles":     onServer("serverId", "$id", "paths", []any{"a"}),
 
 	"Subscription.alertChanged": byID("Alert"), "Subscription.alertRuleChanged": byID("AlertRule"),

@@ -34,6 +34,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/egress"
 	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/filehttp"
 	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/gate"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -61,6 +62,7 @@ type World struct {
 	Store    *store.Store
 	Accounts *accounts.Service
 	Console  *console.Service
+	Files    *files.Service
 	Tokens   *token.Signer
 	Handler  *handler.Handler
 	// Schema is the executable schema, as NewSchema returns it.
@@ -118,6 +120,9 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 	measured := metrics.New(t.Context(), metrics.Config{Client: s.Client, Link: offline{}, Gate: keeper, Logger: log})
 	t.Cleanup(measured.Close)
 	w.Console = console.New(console.Config{Client: s.Client, Dialect: s.Dialect, Bus: b, Gate: keeper, Logger: log})
+	w.Files = files.New(files.Config{
+		Client: s.Client, Link: &w.disk, Gate: keeper, Accounts: w.Accounts, Tokens: w.Tokens, PublicURL: "http://panel.test", Logger: log,
+	})
 	presenter := present.New(log)
 	streams := stream.NewRunner(presenter)
 	hosted := servers.New(servers.Config{
@@ -133,7 +138,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 		Webhooks: webhooks.New(webhooks.Config{
 			Client: s.Client, Logger: log, Secrets: secrets, HTTP: egress.Policy{}.Client(time.Second),
 		}),
-		Files:  files.New(files.Config{Client: s.Client, Link: &w.disk, Logger: log}),
+		Files:  w.Files,
 		Client: s.Client, Accounts: w.Accounts, Nodes: hosts, Console: w.Console, Metrics: measured, Streams: streams,
 		Changes:   changes.NewFeed(s.Client, b, w.Accounts),
 		Templates: templates.New(templates.Config{Client: s.Client, Logger: log, HTTP: egress.Policy{}.Client(time.Second)}),
@@ -152,6 +157,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 
 // serve puts the handler on a server that can be told to shut down, as the edge does.
 func (w *World) serve(streams *stream.Runner) {
+	contents := filehttp.New(filehttp.Config{Files: w.Files, Logger: slog.New(slog.DiscardHandler)})
 	base, shutdown := context.WithCancelCause(context.WithoutCancel(w.T.Context()))
 	w.Shutdown = shutdown
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -159,7 +165,12 @@ func (w *World) serve(streams *stream.Runner) {
 		defer cancel(nil)
 		defer context.AfterFunc(base, func() { cancel(context.Cause(base)) })()
 		info := request.Info{ID: "req-1", UserAgent: "test/1"}
-		w.Handler.ServeHTTP(rw, r.WithContext(request.NewContext(ctx, info)))
+		r = r.WithContext(request.NewContext(ctx, info))
+		if strings.HasPrefix(r.URL.Path, "/files/") {
+			contents.ServeHTTP(rw, r)
+			return
+		}
+		w.Handler.ServeHTTP(rw, r)
 	}))
 	w.URL = server.URL
 	w.T.Cleanup(func() {

@@ -142,6 +142,52 @@ func fieldContext_CreateDirectoryPayload_directory(_ context.Context, ec *execut
 	return fc, nil
 }
 
+func _CreateDownloadPayload_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Address) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateDownloadPayload_url(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateDownloadPayload_url(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateDownloadPayload", field, false, false, "String")
+}
+
+func _CreateDownloadPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Address) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateDownloadPayload_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateDownloadPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateDownloadPayload", field, false, false, "Time")
+}
+
 func _DeleteFilesPayload_deletedPaths(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteFilesPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -989,6 +1035,62 @@ func UnmarshalCreateDirectoryInput(ctx context.Context, raw any) (model.CreateDi
 	return out, err
 }
 
+func unmarshalInputCreateDownloadInput(ctx context.Context, ec *executionContext, obj any) (files.DownloadInput, error) {
+	var it files.DownloadInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "paths", "format"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "paths":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("paths"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Paths = data
+		case "format":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("format"))
+			data, err := unmarshalOArchiveFormat2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐArchiveFormat(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Format = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreateDownloadInput unmarshals raw into the CreateDownloadInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreateDownloadInput(ctx context.Context, raw any) (files.DownloadInput, error) {
+	var out files.DownloadInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateDownloadInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputDeleteFilesInput(ctx context.Context, ec *executionContext, obj any) (model.DeleteFilesInput, error) {
 	var it model.DeleteFilesInput
 	if obj == nil {
@@ -1415,6 +1517,44 @@ func _CreateDirectoryPayload(ctx context.Context, ec *executionContext, sel ast.
 	return out
 }
 
+var createDownloadPayloadImplementors = []string{"CreateDownloadPayload"}
+
+func _CreateDownloadPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *files.Address) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createDownloadPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateDownloadPayload")
+		case "url":
+			out.Values[i] = _CreateDownloadPayload_url(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _CreateDownloadPayload_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var deleteFilesPayloadImplementors = []string{"DeleteFilesPayload"}
 
 func _DeleteFilesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeleteFilesPayload) graphql.Marshaler {
@@ -1818,6 +1958,19 @@ func marshalNCreateDirectoryPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalys
 	return _CreateDirectoryPayload(ctx, ec, sel, v)
 }
 
+func unmarshalNCreateDownloadInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐDownloadInput(ctx context.Context, ec *executionContext, v any) (files.DownloadInput, error) {
+	res, err := unmarshalInputCreateDownloadInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCreateDownloadPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *files.Address) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CreateDownloadPayload!")
+		return graphql.Null
+	}
+	return _CreateDownloadPayload(ctx, ec, sel, v)
+}
+
 func unmarshalNDeleteFilesInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐDeleteFilesInput(ctx context.Context, ec *executionContext, v any) (model.DeleteFilesInput, error) {
 	res, err := unmarshalInputDeleteFilesInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -1977,6 +2130,22 @@ func marshalNWriteFilePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgr
 		return graphql.Null
 	}
 	return _WriteFilePayload(ctx, ec, sel, v)
+}
+
+func unmarshalOArchiveFormat2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐArchiveFormat(ctx context.Context, ec *executionContext, v any) (*kind.ArchiveFormat, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(kind.ArchiveFormat)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOArchiveFormat2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐArchiveFormat(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *kind.ArchiveFormat) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func marshalOFile2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐFile(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *files.File) graphql.Marshaler {

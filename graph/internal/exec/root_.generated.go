@@ -88,6 +88,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAllocationsInput)),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateApiKeyInput)),
 			graphql.NewInputUnmarshaler("CreateDirectoryInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDirectoryInput)),
+			graphql.NewInputUnmarshaler("CreateDownloadInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDownloadInput)),
 			graphql.NewInputUnmarshaler("CreateEnrolmentTokenInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateEnrolmentTokenInput)),
 			graphql.NewInputUnmarshaler("CreateLocationInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateLocationInput)),
 			graphql.NewInputUnmarshaler("CreateNodeInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateNodeInput)),
@@ -10315,6 +10316,44 @@ extend type Mutation {
     input: DeleteFilesInput!
   ): DeleteFilesPayload!
 }
+
+"A kind of archive."
+enum ArchiveFormat {
+  "Zip, which every system opens."
+  ZIP
+  "Tar, compressed with gzip."
+  TAR_GZ
+  "Tar, compressed with Zstandard: the fastest and the smallest."
+  TAR_ZST
+  "Tar, not compressed."
+  TAR
+}
+
+"What createDownload needs."
+input CreateDownloadInput {
+  "The server."
+  serverId: ID!
+  "A file, or files and directories that come as an archive."
+  paths: [String!]!
+  "Kind of the archive; ZIP when absent. With it, a single file comes in an archive, too."
+  format: ArchiveFormat
+}
+
+"Answer of createDownload."
+type CreateDownloadPayload {
+  "Where the files can be had without signing in. It works as long as the caller may read them, too."
+  url: String!
+  "Until when a download can begin."
+  expiresAt: Time!
+}
+
+extend type Mutation {
+  "Makes an address at which files of a server can be downloaded. A single file can be had in parts. Needs file.read there."
+  createDownload(
+    "What to download."
+    input: CreateDownloadInput!
+  ): CreateDownloadPayload!
+}
 `, BuiltIn: false},
 	{Name: "../../../schema/location.graphql", Input: `extend type Query {
   "One location. Needs location.read."
@@ -12860,6 +12899,16 @@ func childFields_CreateDirectoryPayload(ctx context.Context, ec *executionContex
 		return fieldContext_CreateDirectoryPayload_directory(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateDirectoryPayload", field.Name)
+}
+
+func childFields_CreateDownloadPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "url":
+		return fieldContext_CreateDownloadPayload_url(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_CreateDownloadPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateDownloadPayload", field.Name)
 }
 
 func childFields_CreateEnrolmentTokenPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -1,0 +1,77 @@
+package files
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/catalyst-panel/catalyst/internal/fault"
+	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/token"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
+)
+
+// maxTicket is how long what a signed address says may be, in bytes: the whole address must pass every proxy.
+const maxTicket = 2 << 10
+
+// ticket is what a signed address is good for. It speaks for the credential that asked for it, and ends with that.
+type ticket struct {
+	ServerID string   `json:"s"`
+	Paths    []string `json:"p,omitempty"`
+	Format   string   `json:"f,omitempty"`
+	UploadID string   `json:"u,omitempty"`
+	Size     int64    `json:"n,omitempty"`
+	KeyID    string   `json:"k,omitempty"`
+}
+
+// sign makes a token of a ticket for the viewer in ctx.
+func (s *Service) sign(ctx context.Context, a token.Audience, t ticket, life time.Duration) (string, time.Time, error) {
+	v := viewer.FromContext(ctx)
+	t.KeyID = v.KeyID
+	text, err := json.Marshal(t)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("encode what an address is good for: %w", err)
+	}
+	if len(text) > maxTicket {
+		return "", time.Time{}, fault.Input("paths", "These paths are too long for one address: name the directory that they are in, or fewer of them.")
+	}
+	user := v.UserID
+	if v.IsSystem() {
+		return "", time.Time{}, errors.New("the system asks for no signed addresses")
+	}
+	return s.Tokens.Sign(a, token.Claims{UserID: user, SessionID: v.SessionID, Resource: string(text)}, life)
+}
+
+// redeem returns what a signed address is good for, and a context in which whoever asked for it is the caller.
+func (s *Service) redeem(ctx context.Context, a token.Audience, signed string) (ticket, context.Context, error) {
+	claims, err := s.Tokens.Verify(a, signed)
+	if errors.Is(err, token.ErrExpired) {
+		return ticket{}, nil, fault.New(fault.Unauthenticated, "This address has expired: ask the API for a new one.")
+	}
+	var t ticket
+	if err == nil {
+		err = json.Unmarshal([]byte(claims.Resource), &t)
+	}
+	if err != nil {
+		return ticket{}, nil, fault.New(fault.Unauthenticated, "This address is not valid: ask the API for one.").Wrap(err)
+	}
+	info := request.FromContext(ctx)
+	asker := &viewer.Viewer{
+		UserID: claims.UserID, SessionID: claims.SessionID, KeyID: t.KeyID, IP: info.IP, UserAgent: info.UserAgent, RequestID: info.ID,
+	}
+	v, err := s.Accounts.Refresh(viewer.NewContext(ctx, asker))
+	if err != nil {
+		return ticket{}, nil, err
+	}
+	if v.UserID != claims.UserID {
+		return ticket{}, nil, fault.New(fault.Unauthenticated, "This address is not valid: ask the API for one.")
+	}
+	return t, viewer.NewContext(ctx, v), nil
+}
+
+// address is where a signed address is answered.
+func (s *Service) address(kind, signed, name string) string {
+	return s.PublicURL + "/files/" + kind + "/" + signed + name
+}
