@@ -6,7 +6,7 @@ set -eu
 # The race detector needs a C compiler; PostgreSQL is the second database; freeciv-server is a real game; OpenSSH's sftp
 # is a real client; protoc generates the agent's wire contract. containerd with what it needs runs real containers, busybox is in their images, and
 # teeworlds-server is a game that speaks UDP.
-packages='busybox-static ca-certificates containerd containernetworking-plugins freeciv-server gcc git iptables libc6-dev openssh-client
+packages='busybox-static bzip2 ca-certificates containerd containernetworking-plugins freeciv-server gcc git iptables libarchive-tools libc6-dev openssh-client
 postgresql procps protobuf-compiler runc teeworlds-server'
 
 if ! command -v dpkg-query >/dev/null; then

@@ -9,8 +9,8 @@
 //   - Everything is written through package files into a directory that was made for it outside of everybody's sight, and
 //     is moved to its place when the whole archive was good: a bad one leaves nothing, and no link that it brings is ever
 //     written through.
-//   - Names with "..", NUL, or too long ones, links that lead out, and anything that is no file, directory or symbolic
-//     link end it. Hard links become links to what the archive itself has brought.
+//   - An absolute name, and one with "..", NUL or too many bytes, ends it. Symbolic links that lead out, devices and pipes are
+//     left out. Hard links become links to what the archive itself has brought.
 //   - Set-user, set-group and sticky bits, owners and extended attributes are not taken over.
 //   - Limits bound the bytes, the entries, the depth, and the ratio of what comes out to what goes in; what an archive
 //     says about its sizes is not believed.

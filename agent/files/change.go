@@ -33,6 +33,15 @@ func (t *Tree) Mkdir(name string, perm fs.FileMode, parents bool) error {
 	return explain(t.mkdir(name, perm))
 }
 
+// MkdirParents makes the directories above a name that are missing.
+func (t *Tree) MkdirParents(name string) error {
+	name, err := Clean(name)
+	if err != nil {
+		return err
+	}
+	return t.makeParents(name)
+}
+
 // makeParents makes the directories above a name.
 func (t *Tree) makeParents(name string) error {
 	parts := strings.Split(name, "/")
