@@ -140,6 +140,12 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 			}, spool.Durable)
 			return err
 		},
+		Progress: func(p *protocol.InstallProgress) error {
+			_, err := events.Append(&protocol.EventsResponse{
+				AtUs: time.Now().UnixMicro(), Event: &protocol.EventsResponse_InstallProgress{InstallProgress: p},
+			}, spool.Lazy)
+			return err
+		},
 	})
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type recorder struct {
 
 	mu       sync.Mutex
 	limiter  *output.Limiter
+	mask     mask
 	patterns []*pattern.Matcher
 	ready    bool
 	// marker is a file that tells a later holder of the same container that it is ready; empty where there is none.
@@ -40,7 +41,7 @@ type recorder struct {
 }
 
 func newRecorder(log *output.Writer, spec Spec, wake func()) (*recorder, error) {
-	r := &recorder{log: log, wake: wake, limiter: output.NewLimiter(spec.Limits), ready: len(spec.ReadyPatterns) == 0}
+	r := &recorder{log: log, wake: wake, limiter: output.NewLimiter(spec.Limits), mask: newMask(spec.Secrets), ready: len(spec.ReadyPatterns) == 0}
 	for _, p := range spec.ReadyPatterns {
 		if !p.Valid() {
 			return nil, errors.New("a ready pattern is damaged")
@@ -92,6 +93,7 @@ func (r *recorder) sayLocked(stream output.Stream, text string, now time.Time) (
 }
 
 func (r *recorder) line(stream output.Stream, line []byte, now time.Time) {
+	line = r.mask.apply(line)
 	if !r.ready {
 		for _, p := range r.patterns {
 			if p.Match(line) {

@@ -51,6 +51,8 @@ type Spec struct {
 	Limits       output.Limits `json:"limits"`
 	// ReadyPatterns are compiled; the first match in an output line makes the program ready. None: ready at once.
 	ReadyPatterns []pattern.Program `json:"ready_patterns,omitempty"`
+	// Secrets are masked in the output.
+	Secrets []string `json:"secrets,omitempty"`
 }
 
 // FIFOs are files in the run directory. Stderr is empty where a terminal has merged it with Stdout.

@@ -496,7 +496,10 @@ type Desired struct {
 	Run        uint64                 `protobuf:"varint,3,opt,name=run,proto3" json:"run,omitempty"`
 	// Counts how often the crashes of the server were forgotten by order: any other number than the last one that the agent
 	// has seen resets its count.
-	CrashResets   uint64 `protobuf:"varint,4,opt,name=crash_resets,json=crashResets,proto3" json:"crash_resets,omitempty"`
+	CrashResets uint64 `protobuf:"varint,4,opt,name=crash_resets,json=crashResets,proto3" json:"crash_resets,omitempty"`
+	// install numbers the installations that were asked for; 0 when there was none. A greater number than the last that was
+	// begun asks for one, before anything is started. KILL drops what was asked for and has not begun.
+	Install       uint64 `protobuf:"varint,20,opt,name=install,proto3" json:"install,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -559,6 +562,13 @@ func (x *Desired) GetCrashResets() uint64 {
 	return 0
 }
 
+func (x *Desired) GetInstall() uint64 {
+	if x != nil {
+		return x.Install
+	}
+	return 0
+}
+
 // ServerSpec is everything the agent needs to run a server. Placeholders are already resolved.
 type ServerSpec struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -581,8 +591,12 @@ type ServerSpec struct {
 	NetworkMode    string       `protobuf:"bytes,14,opt,name=network_mode,json=networkMode,proto3" json:"network_mode,omitempty"`
 	Network        string       `protobuf:"bytes,15,opt,name=network,proto3" json:"network,omitempty"`
 	Tty            bool         `protobuf:"varint,16,opt,name=tty,proto3" json:"tty,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// install is how the server's files come into being; absent when there is nothing to install.
+	Install *InstallSpec `protobuf:"bytes,20,opt,name=install,proto3" json:"install,omitempty"`
+	// secrets are values that are masked in the log of an installation.
+	Secrets       []string `protobuf:"bytes,21,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServerSpec) Reset() {
@@ -727,6 +741,109 @@ func (x *ServerSpec) GetTty() bool {
 	return false
 }
 
+func (x *ServerSpec) GetInstall() *InstallSpec {
+	if x != nil {
+		return x.Install
+	}
+	return nil
+}
+
+func (x *ServerSpec) GetSecrets() []string {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+// InstallSpec is how a server's files come into being.
+type InstallSpec struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// image is what the script runs in, entrypoint the program that is given the script's path.
+	Image      string `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
+	Entrypoint string `protobuf:"bytes,2,opt,name=entrypoint,proto3" json:"entrypoint,omitempty"`
+	Script     string `protobuf:"bytes,3,opt,name=script,proto3" json:"script,omitempty"`
+	// timeout_ms bounds the script's time.
+	TimeoutMs int64 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	// clear says that an installation after the first begins by removing the server's files, except those that keep names:
+	// patterns of path.Match, relative to the server's directory; what lies below a kept directory is kept.
+	Clear         bool     `protobuf:"varint,5,opt,name=clear,proto3" json:"clear,omitempty"`
+	Keep          []string `protobuf:"bytes,6,rep,name=keep,proto3" json:"keep,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InstallSpec) Reset() {
+	*x = InstallSpec{}
+	mi := &file_agent_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InstallSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InstallSpec) ProtoMessage() {}
+
+func (x *InstallSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InstallSpec.ProtoReflect.Descriptor instead.
+func (*InstallSpec) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *InstallSpec) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+func (x *InstallSpec) GetEntrypoint() string {
+	if x != nil {
+		return x.Entrypoint
+	}
+	return ""
+}
+
+func (x *InstallSpec) GetScript() string {
+	if x != nil {
+		return x.Script
+	}
+	return ""
+}
+
+func (x *InstallSpec) GetTimeoutMs() int64 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+func (x *InstallSpec) GetClear() bool {
+	if x != nil {
+		return x.Clear
+	}
+	return false
+}
+
+func (x *InstallSpec) GetKeep() []string {
+	if x != nil {
+		return x.Keep
+	}
+	return nil
+}
+
 type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Bytes; 0 is unlimited.
@@ -742,7 +859,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +871,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +884,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{5}
+	return file_agent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Limits) GetMemory() int64 {
@@ -819,7 +936,7 @@ type StopSpec struct {
 
 func (x *StopSpec) Reset() {
 	*x = StopSpec{}
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +948,7 @@ func (x *StopSpec) String() string {
 func (*StopSpec) ProtoMessage() {}
 
 func (x *StopSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +961,7 @@ func (x *StopSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopSpec.ProtoReflect.Descriptor instead.
 func (*StopSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{6}
+	return file_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StopSpec) GetCommand() string {
@@ -880,7 +997,7 @@ type CrashSpec struct {
 
 func (x *CrashSpec) Reset() {
 	*x = CrashSpec{}
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1009,7 @@ func (x *CrashSpec) String() string {
 func (*CrashSpec) ProtoMessage() {}
 
 func (x *CrashSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1022,7 @@ func (x *CrashSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CrashSpec.ProtoReflect.Descriptor instead.
 func (*CrashSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{7}
+	return file_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CrashSpec) GetPolicy() CrashPolicy {
@@ -944,7 +1061,7 @@ type ConsoleSpec struct {
 
 func (x *ConsoleSpec) Reset() {
 	*x = ConsoleSpec{}
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1073,7 @@ func (x *ConsoleSpec) String() string {
 func (*ConsoleSpec) ProtoMessage() {}
 
 func (x *ConsoleSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1086,7 @@ func (x *ConsoleSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleSpec.ProtoReflect.Descriptor instead.
 func (*ConsoleSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{8}
+	return file_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConsoleSpec) GetBurstLines() int64 {
@@ -1018,7 +1135,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1147,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +1160,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{9}
+	return file_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Port) GetIp() string {
@@ -1091,7 +1208,7 @@ type Observed struct {
 
 func (x *Observed) Reset() {
 	*x = Observed{}
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1220,7 @@ func (x *Observed) String() string {
 func (*Observed) ProtoMessage() {}
 
 func (x *Observed) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1233,7 @@ func (x *Observed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observed.ProtoReflect.Descriptor instead.
 func (*Observed) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{10}
+	return file_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Observed) GetServerId() string {
@@ -1205,7 +1322,7 @@ type SyncRequest struct {
 
 func (x *SyncRequest) Reset() {
 	*x = SyncRequest{}
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1334,7 @@ func (x *SyncRequest) String() string {
 func (*SyncRequest) ProtoMessage() {}
 
 func (x *SyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1347,7 @@ func (x *SyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncRequest.ProtoReflect.Descriptor instead.
 func (*SyncRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{11}
+	return file_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SyncRequest) GetServers() []*ApplyServerRequest {
@@ -1250,7 +1367,7 @@ type SyncResponse struct {
 
 func (x *SyncResponse) Reset() {
 	*x = SyncResponse{}
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1262,7 +1379,7 @@ func (x *SyncResponse) String() string {
 func (*SyncResponse) ProtoMessage() {}
 
 func (x *SyncResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1275,7 +1392,7 @@ func (x *SyncResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncResponse.ProtoReflect.Descriptor instead.
 func (*SyncResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{12}
+	return file_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SyncResponse) GetServers() []*Observed {
@@ -1295,7 +1412,7 @@ type ApplyServerRequest struct {
 
 func (x *ApplyServerRequest) Reset() {
 	*x = ApplyServerRequest{}
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1424,7 @@ func (x *ApplyServerRequest) String() string {
 func (*ApplyServerRequest) ProtoMessage() {}
 
 func (x *ApplyServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1437,7 @@ func (x *ApplyServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyServerRequest.ProtoReflect.Descriptor instead.
 func (*ApplyServerRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{13}
+	return file_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ApplyServerRequest) GetSpec() *ServerSpec {
@@ -1346,7 +1463,7 @@ type ApplyServerResponse struct {
 
 func (x *ApplyServerResponse) Reset() {
 	*x = ApplyServerResponse{}
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1475,7 @@ func (x *ApplyServerResponse) String() string {
 func (*ApplyServerResponse) ProtoMessage() {}
 
 func (x *ApplyServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1488,7 @@ func (x *ApplyServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyServerResponse.ProtoReflect.Descriptor instead.
 func (*ApplyServerResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{14}
+	return file_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ApplyServerResponse) GetObserved() *Observed {
@@ -1391,7 +1508,7 @@ type RemoveServerRequest struct {
 
 func (x *RemoveServerRequest) Reset() {
 	*x = RemoveServerRequest{}
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1403,7 +1520,7 @@ func (x *RemoveServerRequest) String() string {
 func (*RemoveServerRequest) ProtoMessage() {}
 
 func (x *RemoveServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1416,7 +1533,7 @@ func (x *RemoveServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveServerRequest.ProtoReflect.Descriptor instead.
 func (*RemoveServerRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{15}
+	return file_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RemoveServerRequest) GetServerId() string {
@@ -1441,7 +1558,7 @@ type RemoveServerResponse struct {
 
 func (x *RemoveServerResponse) Reset() {
 	*x = RemoveServerResponse{}
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1570,7 @@ func (x *RemoveServerResponse) String() string {
 func (*RemoveServerResponse) ProtoMessage() {}
 
 func (x *RemoveServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1583,7 @@ func (x *RemoveServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveServerResponse.ProtoReflect.Descriptor instead.
 func (*RemoveServerResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{16}
+	return file_agent_proto_rawDescGZIP(), []int{17}
 }
 
 type SendInputRequest struct {
@@ -1480,7 +1597,7 @@ type SendInputRequest struct {
 
 func (x *SendInputRequest) Reset() {
 	*x = SendInputRequest{}
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1492,7 +1609,7 @@ func (x *SendInputRequest) String() string {
 func (*SendInputRequest) ProtoMessage() {}
 
 func (x *SendInputRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1505,7 +1622,7 @@ func (x *SendInputRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendInputRequest.ProtoReflect.Descriptor instead.
 func (*SendInputRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{17}
+	return file_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SendInputRequest) GetServerId() string {
@@ -1532,7 +1649,7 @@ type SendInputResponse struct {
 
 func (x *SendInputResponse) Reset() {
 	*x = SendInputResponse{}
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1661,7 @@ func (x *SendInputResponse) String() string {
 func (*SendInputResponse) ProtoMessage() {}
 
 func (x *SendInputResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1674,7 @@ func (x *SendInputResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendInputResponse.ProtoReflect.Descriptor instead.
 func (*SendInputResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{18}
+	return file_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SendInputResponse) GetSeq() uint64 {
@@ -1576,7 +1693,7 @@ type ResetCrashCountRequest struct {
 
 func (x *ResetCrashCountRequest) Reset() {
 	*x = ResetCrashCountRequest{}
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1588,7 +1705,7 @@ func (x *ResetCrashCountRequest) String() string {
 func (*ResetCrashCountRequest) ProtoMessage() {}
 
 func (x *ResetCrashCountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1601,7 +1718,7 @@ func (x *ResetCrashCountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetCrashCountRequest.ProtoReflect.Descriptor instead.
 func (*ResetCrashCountRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{19}
+	return file_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ResetCrashCountRequest) GetServerId() string {
@@ -1619,7 +1736,7 @@ type ResetCrashCountResponse struct {
 
 func (x *ResetCrashCountResponse) Reset() {
 	*x = ResetCrashCountResponse{}
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1748,7 @@ func (x *ResetCrashCountResponse) String() string {
 func (*ResetCrashCountResponse) ProtoMessage() {}
 
 func (x *ResetCrashCountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1761,7 @@ func (x *ResetCrashCountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetCrashCountResponse.ProtoReflect.Descriptor instead.
 func (*ResetCrashCountResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{20}
+	return file_agent_proto_rawDescGZIP(), []int{21}
 }
 
 type StatsSample struct {
@@ -1669,7 +1786,7 @@ type StatsSample struct {
 
 func (x *StatsSample) Reset() {
 	*x = StatsSample{}
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1681,7 +1798,7 @@ func (x *StatsSample) String() string {
 func (*StatsSample) ProtoMessage() {}
 
 func (x *StatsSample) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1694,7 +1811,7 @@ func (x *StatsSample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsSample.ProtoReflect.Descriptor instead.
 func (*StatsSample) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{21}
+	return file_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StatsSample) GetServerId() string {
@@ -1785,7 +1902,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1797,7 +1914,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1810,7 +1927,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{22}
+	return file_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StatsRequest) GetServerIds() []string {
@@ -1839,7 +1956,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +1968,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +1981,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{23}
+	return file_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StatsResponse) GetSamples() []*StatsSample {
@@ -1892,7 +2009,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1904,7 +2021,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1917,7 +2034,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{24}
+	return file_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *EventsRequest) GetAcknowledged() uint64 {
@@ -1937,6 +2054,7 @@ type EventsResponse struct {
 	//	*EventsResponse_ServerState
 	//	*EventsResponse_Usage
 	//	*EventsResponse_Dropped
+	//	*EventsResponse_InstallProgress
 	Event         isEventsResponse_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1944,7 +2062,7 @@ type EventsResponse struct {
 
 func (x *EventsResponse) Reset() {
 	*x = EventsResponse{}
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1956,7 +2074,7 @@ func (x *EventsResponse) String() string {
 func (*EventsResponse) ProtoMessage() {}
 
 func (x *EventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1969,7 +2087,7 @@ func (x *EventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsResponse.ProtoReflect.Descriptor instead.
 func (*EventsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{25}
+	return file_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *EventsResponse) GetSeq() uint64 {
@@ -2020,6 +2138,15 @@ func (x *EventsResponse) GetDropped() *Dropped {
 	return nil
 }
 
+func (x *EventsResponse) GetInstallProgress() *InstallProgress {
+	if x != nil {
+		if x, ok := x.Event.(*EventsResponse_InstallProgress); ok {
+			return x.InstallProgress
+		}
+	}
+	return nil
+}
+
 type isEventsResponse_Event interface {
 	isEventsResponse_Event()
 }
@@ -2038,11 +2165,17 @@ type EventsResponse_Dropped struct {
 	Dropped *Dropped `protobuf:"bytes,5,opt,name=dropped,proto3,oneof"`
 }
 
+type EventsResponse_InstallProgress struct {
+	InstallProgress *InstallProgress `protobuf:"bytes,20,opt,name=install_progress,json=installProgress,proto3,oneof"`
+}
+
 func (*EventsResponse_ServerState) isEventsResponse_Event() {}
 
 func (*EventsResponse_Usage) isEventsResponse_Event() {}
 
 func (*EventsResponse_Dropped) isEventsResponse_Event() {}
+
+func (*EventsResponse_InstallProgress) isEventsResponse_Event() {}
 
 type Usage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2054,7 +2187,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2066,7 +2199,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2079,7 +2212,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{26}
+	return file_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Usage) GetNode() *StatsSample {
@@ -2096,6 +2229,69 @@ func (x *Usage) GetServers() []*StatsSample {
 	return nil
 }
 
+// InstallProgress is how far an installation is. It is told while there is something to tell, and means nothing once the
+// server has left INSTALLING.
+type InstallProgress struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ServerId string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	// progress is from 0 to 1, message a line for people; empty when there is nothing new to say.
+	Progress      float64 `protobuf:"fixed64,2,opt,name=progress,proto3" json:"progress,omitempty"`
+	Message       string  `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InstallProgress) Reset() {
+	*x = InstallProgress{}
+	mi := &file_agent_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InstallProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InstallProgress) ProtoMessage() {}
+
+func (x *InstallProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InstallProgress.ProtoReflect.Descriptor instead.
+func (*InstallProgress) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *InstallProgress) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *InstallProgress) GetProgress() float64 {
+	if x != nil {
+		return x.Progress
+	}
+	return 0
+}
+
+func (x *InstallProgress) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 type Dropped struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
@@ -2105,7 +2301,7 @@ type Dropped struct {
 
 func (x *Dropped) Reset() {
 	*x = Dropped{}
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2313,7 @@ func (x *Dropped) String() string {
 func (*Dropped) ProtoMessage() {}
 
 func (x *Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2326,7 @@ func (x *Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dropped.ProtoReflect.Descriptor instead.
 func (*Dropped) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Dropped) GetCount() uint64 {
@@ -2155,7 +2351,7 @@ type ConsoleRequest struct {
 
 func (x *ConsoleRequest) Reset() {
 	*x = ConsoleRequest{}
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2167,7 +2363,7 @@ func (x *ConsoleRequest) String() string {
 func (*ConsoleRequest) ProtoMessage() {}
 
 func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2180,7 +2376,7 @@ func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleRequest.ProtoReflect.Descriptor instead.
 func (*ConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ConsoleRequest) GetServerId() string {
@@ -2224,7 +2420,7 @@ type ConsoleLine struct {
 
 func (x *ConsoleLine) Reset() {
 	*x = ConsoleLine{}
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2432,7 @@ func (x *ConsoleLine) String() string {
 func (*ConsoleLine) ProtoMessage() {}
 
 func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2445,7 @@ func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleLine.ProtoReflect.Descriptor instead.
 func (*ConsoleLine) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ConsoleLine) GetSeq() uint64 {
@@ -2292,7 +2488,7 @@ type ConsoleResponse struct {
 
 func (x *ConsoleResponse) Reset() {
 	*x = ConsoleResponse{}
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2500,7 @@ func (x *ConsoleResponse) String() string {
 func (*ConsoleResponse) ProtoMessage() {}
 
 func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2513,7 @@ func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleResponse.ProtoReflect.Descriptor instead.
 func (*ConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ConsoleResponse) GetServerId() string {
@@ -2365,14 +2561,15 @@ const file_agent_proto_rawDesc = "" +
 	"\tcpu_count\x18\x04 \x01(\x05R\bcpuCount\x12\x16\n" +
 	"\x06memory\x18\x05 \x01(\x03R\x06memory\x12\x12\n" +
 	"\x04disk\x18\x06 \x01(\x03R\x04disk\x12\x1a\n" +
-	"\bhostname\x18\a \x01(\tR\bhostname\"\x8e\x01\n" +
+	"\bhostname\x18\a \x01(\tR\bhostname\"\xa8\x01\n" +
 	"\aDesired\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
 	"generation\x12.\n" +
 	"\x05power\x18\x02 \x01(\x0e2\x18.catalyst.agent.v1.PowerR\x05power\x12\x10\n" +
 	"\x03run\x18\x03 \x01(\x04R\x03run\x12!\n" +
-	"\fcrash_resets\x18\x04 \x01(\x04R\vcrashResets\"\xb0\x05\n" +
+	"\fcrash_resets\x18\x04 \x01(\x04R\vcrashResets\x12\x18\n" +
+	"\ainstall\x18\x14 \x01(\x04R\ainstall\"\x84\x06\n" +
 	"\n" +
 	"ServerSpec\x12\x1b\n" +
 	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x12\n" +
@@ -2391,10 +2588,22 @@ const file_agent_proto_rawDesc = "" +
 	"\x05ports\x18\r \x03(\v2\x17.catalyst.agent.v1.PortR\x05ports\x12!\n" +
 	"\fnetwork_mode\x18\x0e \x01(\tR\vnetworkMode\x12\x18\n" +
 	"\anetwork\x18\x0f \x01(\tR\anetwork\x12\x10\n" +
-	"\x03tty\x18\x10 \x01(\bR\x03tty\x1a>\n" +
+	"\x03tty\x18\x10 \x01(\bR\x03tty\x128\n" +
+	"\ainstall\x18\x14 \x01(\v2\x1e.catalyst.agent.v1.InstallSpecR\ainstall\x12\x18\n" +
+	"\asecrets\x18\x15 \x03(\tR\asecrets\x1a>\n" +
 	"\x10EnvironmentEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"n\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa4\x01\n" +
+	"\vInstallSpec\x12\x14\n" +
+	"\x05image\x18\x01 \x01(\tR\x05image\x12\x1e\n" +
+	"\n" +
+	"entrypoint\x18\x02 \x01(\tR\n" +
+	"entrypoint\x12\x16\n" +
+	"\x06script\x18\x03 \x01(\tR\x06script\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x04 \x01(\x03R\ttimeoutMs\x12\x14\n" +
+	"\x05clear\x18\x05 \x01(\bR\x05clear\x12\x12\n" +
+	"\x04keep\x18\x06 \x03(\tR\x04keep\"n\n" +
 	"\x06Limits\x12\x16\n" +
 	"\x06memory\x18\x01 \x01(\x03R\x06memory\x12\x12\n" +
 	"\x04swap\x18\x02 \x01(\x03R\x04swap\x12\x12\n" +
@@ -2488,17 +2697,22 @@ const file_agent_proto_rawDesc = "" +
 	"\asamples\x18\x01 \x03(\v2\x1e.catalyst.agent.v1.StatsSampleR\asamples\x122\n" +
 	"\x04node\x18\x02 \x01(\v2\x1e.catalyst.agent.v1.StatsSampleR\x04node\"3\n" +
 	"\rEventsRequest\x12\"\n" +
-	"\facknowledged\x18\x01 \x01(\x04R\facknowledged\"\xec\x01\n" +
+	"\facknowledged\x18\x01 \x01(\x04R\facknowledged\"\xbd\x02\n" +
 	"\x0eEventsResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x13\n" +
 	"\x05at_us\x18\x02 \x01(\x03R\x04atUs\x12@\n" +
 	"\fserver_state\x18\x03 \x01(\v2\x1b.catalyst.agent.v1.ObservedH\x00R\vserverState\x120\n" +
 	"\x05usage\x18\x04 \x01(\v2\x18.catalyst.agent.v1.UsageH\x00R\x05usage\x126\n" +
-	"\adropped\x18\x05 \x01(\v2\x1a.catalyst.agent.v1.DroppedH\x00R\adroppedB\a\n" +
+	"\adropped\x18\x05 \x01(\v2\x1a.catalyst.agent.v1.DroppedH\x00R\adropped\x12O\n" +
+	"\x10install_progress\x18\x14 \x01(\v2\".catalyst.agent.v1.InstallProgressH\x00R\x0finstallProgressB\a\n" +
 	"\x05event\"u\n" +
 	"\x05Usage\x122\n" +
 	"\x04node\x18\x01 \x01(\v2\x1e.catalyst.agent.v1.StatsSampleR\x04node\x128\n" +
-	"\aservers\x18\x02 \x03(\v2\x1e.catalyst.agent.v1.StatsSampleR\aservers\"\x1f\n" +
+	"\aservers\x18\x02 \x03(\v2\x1e.catalyst.agent.v1.StatsSampleR\aservers\"d\n" +
+	"\x0fInstallProgress\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x1a\n" +
+	"\bprogress\x18\x02 \x01(\x01R\bprogress\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\x1f\n" +
 	"\aDropped\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\"o\n" +
 	"\x0eConsoleRequest\x12\x1b\n" +
@@ -2568,7 +2782,7 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_agent_proto_goTypes = []any{
 	(Power)(0),                      // 0: catalyst.agent.v1.Power
 	(State)(0),                      // 1: catalyst.agent.v1.State
@@ -2579,82 +2793,86 @@ var file_agent_proto_goTypes = []any{
 	(*SystemInfo)(nil),              // 6: catalyst.agent.v1.SystemInfo
 	(*Desired)(nil),                 // 7: catalyst.agent.v1.Desired
 	(*ServerSpec)(nil),              // 8: catalyst.agent.v1.ServerSpec
-	(*Limits)(nil),                  // 9: catalyst.agent.v1.Limits
-	(*StopSpec)(nil),                // 10: catalyst.agent.v1.StopSpec
-	(*CrashSpec)(nil),               // 11: catalyst.agent.v1.CrashSpec
-	(*ConsoleSpec)(nil),             // 12: catalyst.agent.v1.ConsoleSpec
-	(*Port)(nil),                    // 13: catalyst.agent.v1.Port
-	(*Observed)(nil),                // 14: catalyst.agent.v1.Observed
-	(*SyncRequest)(nil),             // 15: catalyst.agent.v1.SyncRequest
-	(*SyncResponse)(nil),            // 16: catalyst.agent.v1.SyncResponse
-	(*ApplyServerRequest)(nil),      // 17: catalyst.agent.v1.ApplyServerRequest
-	(*ApplyServerResponse)(nil),     // 18: catalyst.agent.v1.ApplyServerResponse
-	(*RemoveServerRequest)(nil),     // 19: catalyst.agent.v1.RemoveServerRequest
-	(*RemoveServerResponse)(nil),    // 20: catalyst.agent.v1.RemoveServerResponse
-	(*SendInputRequest)(nil),        // 21: catalyst.agent.v1.SendInputRequest
-	(*SendInputResponse)(nil),       // 22: catalyst.agent.v1.SendInputResponse
-	(*ResetCrashCountRequest)(nil),  // 23: catalyst.agent.v1.ResetCrashCountRequest
-	(*ResetCrashCountResponse)(nil), // 24: catalyst.agent.v1.ResetCrashCountResponse
-	(*StatsSample)(nil),             // 25: catalyst.agent.v1.StatsSample
-	(*StatsRequest)(nil),            // 26: catalyst.agent.v1.StatsRequest
-	(*StatsResponse)(nil),           // 27: catalyst.agent.v1.StatsResponse
-	(*EventsRequest)(nil),           // 28: catalyst.agent.v1.EventsRequest
-	(*EventsResponse)(nil),          // 29: catalyst.agent.v1.EventsResponse
-	(*Usage)(nil),                   // 30: catalyst.agent.v1.Usage
-	(*Dropped)(nil),                 // 31: catalyst.agent.v1.Dropped
-	(*ConsoleRequest)(nil),          // 32: catalyst.agent.v1.ConsoleRequest
-	(*ConsoleLine)(nil),             // 33: catalyst.agent.v1.ConsoleLine
-	(*ConsoleResponse)(nil),         // 34: catalyst.agent.v1.ConsoleResponse
-	nil,                             // 35: catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	(*InstallSpec)(nil),             // 9: catalyst.agent.v1.InstallSpec
+	(*Limits)(nil),                  // 10: catalyst.agent.v1.Limits
+	(*StopSpec)(nil),                // 11: catalyst.agent.v1.StopSpec
+	(*CrashSpec)(nil),               // 12: catalyst.agent.v1.CrashSpec
+	(*ConsoleSpec)(nil),             // 13: catalyst.agent.v1.ConsoleSpec
+	(*Port)(nil),                    // 14: catalyst.agent.v1.Port
+	(*Observed)(nil),                // 15: catalyst.agent.v1.Observed
+	(*SyncRequest)(nil),             // 16: catalyst.agent.v1.SyncRequest
+	(*SyncResponse)(nil),            // 17: catalyst.agent.v1.SyncResponse
+	(*ApplyServerRequest)(nil),      // 18: catalyst.agent.v1.ApplyServerRequest
+	(*ApplyServerResponse)(nil),     // 19: catalyst.agent.v1.ApplyServerResponse
+	(*RemoveServerRequest)(nil),     // 20: catalyst.agent.v1.RemoveServerRequest
+	(*RemoveServerResponse)(nil),    // 21: catalyst.agent.v1.RemoveServerResponse
+	(*SendInputRequest)(nil),        // 22: catalyst.agent.v1.SendInputRequest
+	(*SendInputResponse)(nil),       // 23: catalyst.agent.v1.SendInputResponse
+	(*ResetCrashCountRequest)(nil),  // 24: catalyst.agent.v1.ResetCrashCountRequest
+	(*ResetCrashCountResponse)(nil), // 25: catalyst.agent.v1.ResetCrashCountResponse
+	(*StatsSample)(nil),             // 26: catalyst.agent.v1.StatsSample
+	(*StatsRequest)(nil),            // 27: catalyst.agent.v1.StatsRequest
+	(*StatsResponse)(nil),           // 28: catalyst.agent.v1.StatsResponse
+	(*EventsRequest)(nil),           // 29: catalyst.agent.v1.EventsRequest
+	(*EventsResponse)(nil),          // 30: catalyst.agent.v1.EventsResponse
+	(*Usage)(nil),                   // 31: catalyst.agent.v1.Usage
+	(*InstallProgress)(nil),         // 32: catalyst.agent.v1.InstallProgress
+	(*Dropped)(nil),                 // 33: catalyst.agent.v1.Dropped
+	(*ConsoleRequest)(nil),          // 34: catalyst.agent.v1.ConsoleRequest
+	(*ConsoleLine)(nil),             // 35: catalyst.agent.v1.ConsoleLine
+	(*ConsoleResponse)(nil),         // 36: catalyst.agent.v1.ConsoleResponse
+	nil,                             // 37: catalyst.agent.v1.ServerSpec.EnvironmentEntry
 }
 var file_agent_proto_depIdxs = []int32{
 	6,  // 0: catalyst.agent.v1.HelloResponse.system:type_name -> catalyst.agent.v1.SystemInfo
 	0,  // 1: catalyst.agent.v1.Desired.power:type_name -> catalyst.agent.v1.Power
-	35, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
-	9,  // 3: catalyst.agent.v1.ServerSpec.limits:type_name -> catalyst.agent.v1.Limits
-	10, // 4: catalyst.agent.v1.ServerSpec.stop:type_name -> catalyst.agent.v1.StopSpec
-	11, // 5: catalyst.agent.v1.ServerSpec.crash:type_name -> catalyst.agent.v1.CrashSpec
-	12, // 6: catalyst.agent.v1.ServerSpec.console:type_name -> catalyst.agent.v1.ConsoleSpec
-	13, // 7: catalyst.agent.v1.ServerSpec.ports:type_name -> catalyst.agent.v1.Port
-	3,  // 8: catalyst.agent.v1.CrashSpec.policy:type_name -> catalyst.agent.v1.CrashPolicy
-	1,  // 9: catalyst.agent.v1.Observed.state:type_name -> catalyst.agent.v1.State
-	17, // 10: catalyst.agent.v1.SyncRequest.servers:type_name -> catalyst.agent.v1.ApplyServerRequest
-	14, // 11: catalyst.agent.v1.SyncResponse.servers:type_name -> catalyst.agent.v1.Observed
-	8,  // 12: catalyst.agent.v1.ApplyServerRequest.spec:type_name -> catalyst.agent.v1.ServerSpec
-	7,  // 13: catalyst.agent.v1.ApplyServerRequest.desired:type_name -> catalyst.agent.v1.Desired
-	14, // 14: catalyst.agent.v1.ApplyServerResponse.observed:type_name -> catalyst.agent.v1.Observed
-	25, // 15: catalyst.agent.v1.StatsResponse.samples:type_name -> catalyst.agent.v1.StatsSample
-	25, // 16: catalyst.agent.v1.StatsResponse.node:type_name -> catalyst.agent.v1.StatsSample
-	14, // 17: catalyst.agent.v1.EventsResponse.server_state:type_name -> catalyst.agent.v1.Observed
-	30, // 18: catalyst.agent.v1.EventsResponse.usage:type_name -> catalyst.agent.v1.Usage
-	31, // 19: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
-	25, // 20: catalyst.agent.v1.Usage.node:type_name -> catalyst.agent.v1.StatsSample
-	25, // 21: catalyst.agent.v1.Usage.servers:type_name -> catalyst.agent.v1.StatsSample
-	2,  // 22: catalyst.agent.v1.ConsoleLine.stream:type_name -> catalyst.agent.v1.Stream
-	33, // 23: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
-	4,  // 24: catalyst.agent.v1.AgentService.Hello:input_type -> catalyst.agent.v1.HelloRequest
-	15, // 25: catalyst.agent.v1.AgentService.Sync:input_type -> catalyst.agent.v1.SyncRequest
-	17, // 26: catalyst.agent.v1.AgentService.ApplyServer:input_type -> catalyst.agent.v1.ApplyServerRequest
-	19, // 27: catalyst.agent.v1.AgentService.RemoveServer:input_type -> catalyst.agent.v1.RemoveServerRequest
-	21, // 28: catalyst.agent.v1.AgentService.SendInput:input_type -> catalyst.agent.v1.SendInputRequest
-	23, // 29: catalyst.agent.v1.AgentService.ResetCrashCount:input_type -> catalyst.agent.v1.ResetCrashCountRequest
-	26, // 30: catalyst.agent.v1.AgentService.Stats:input_type -> catalyst.agent.v1.StatsRequest
-	28, // 31: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
-	32, // 32: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
-	5,  // 33: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
-	16, // 34: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
-	18, // 35: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
-	20, // 36: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
-	22, // 37: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
-	24, // 38: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
-	27, // 39: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
-	29, // 40: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
-	34, // 41: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
-	33, // [33:42] is the sub-list for method output_type
-	24, // [24:33] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	37, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	10, // 3: catalyst.agent.v1.ServerSpec.limits:type_name -> catalyst.agent.v1.Limits
+	11, // 4: catalyst.agent.v1.ServerSpec.stop:type_name -> catalyst.agent.v1.StopSpec
+	12, // 5: catalyst.agent.v1.ServerSpec.crash:type_name -> catalyst.agent.v1.CrashSpec
+	13, // 6: catalyst.agent.v1.ServerSpec.console:type_name -> catalyst.agent.v1.ConsoleSpec
+	14, // 7: catalyst.agent.v1.ServerSpec.ports:type_name -> catalyst.agent.v1.Port
+	9,  // 8: catalyst.agent.v1.ServerSpec.install:type_name -> catalyst.agent.v1.InstallSpec
+	3,  // 9: catalyst.agent.v1.CrashSpec.policy:type_name -> catalyst.agent.v1.CrashPolicy
+	1,  // 10: catalyst.agent.v1.Observed.state:type_name -> catalyst.agent.v1.State
+	18, // 11: catalyst.agent.v1.SyncRequest.servers:type_name -> catalyst.agent.v1.ApplyServerRequest
+	15, // 12: catalyst.agent.v1.SyncResponse.servers:type_name -> catalyst.agent.v1.Observed
+	8,  // 13: catalyst.agent.v1.ApplyServerRequest.spec:type_name -> catalyst.agent.v1.ServerSpec
+	7,  // 14: catalyst.agent.v1.ApplyServerRequest.desired:type_name -> catalyst.agent.v1.Desired
+	15, // 15: catalyst.agent.v1.ApplyServerResponse.observed:type_name -> catalyst.agent.v1.Observed
+	26, // 16: catalyst.agent.v1.StatsResponse.samples:type_name -> catalyst.agent.v1.StatsSample
+	26, // 17: catalyst.agent.v1.StatsResponse.node:type_name -> catalyst.agent.v1.StatsSample
+	15, // 18: catalyst.agent.v1.EventsResponse.server_state:type_name -> catalyst.agent.v1.Observed
+	31, // 19: catalyst.agent.v1.EventsResponse.usage:type_name -> catalyst.agent.v1.Usage
+	33, // 20: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
+	32, // 21: catalyst.agent.v1.EventsResponse.install_progress:type_name -> catalyst.agent.v1.InstallProgress
+	26, // 22: catalyst.agent.v1.Usage.node:type_name -> catalyst.agent.v1.StatsSample
+	26, // 23: catalyst.agent.v1.Usage.servers:type_name -> catalyst.agent.v1.StatsSample
+	2,  // 24: catalyst.agent.v1.ConsoleLine.stream:type_name -> catalyst.agent.v1.Stream
+	35, // 25: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
+	4,  // 26: catalyst.agent.v1.AgentService.Hello:input_type -> catalyst.agent.v1.HelloRequest
+	16, // 27: catalyst.agent.v1.AgentService.Sync:input_type -> catalyst.agent.v1.SyncRequest
+	18, // 28: catalyst.agent.v1.AgentService.ApplyServer:input_type -> catalyst.agent.v1.ApplyServerRequest
+	20, // 29: catalyst.agent.v1.AgentService.RemoveServer:input_type -> catalyst.agent.v1.RemoveServerRequest
+	22, // 30: catalyst.agent.v1.AgentService.SendInput:input_type -> catalyst.agent.v1.SendInputRequest
+	24, // 31: catalyst.agent.v1.AgentService.ResetCrashCount:input_type -> catalyst.agent.v1.ResetCrashCountRequest
+	27, // 32: catalyst.agent.v1.AgentService.Stats:input_type -> catalyst.agent.v1.StatsRequest
+	29, // 33: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
+	34, // 34: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
+	5,  // 35: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
+	17, // 36: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
+	19, // 37: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
+	21, // 38: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
+	23, // 39: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
+	25, // 40: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
+	28, // 41: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
+	30, // 42: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
+	36, // 43: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
+	35, // [35:44] is the sub-list for method output_type
+	26, // [26:35] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -2662,11 +2880,12 @@ func file_agent_proto_init() {
 	if File_agent_proto != nil {
 		return
 	}
-	file_agent_proto_msgTypes[10].OneofWrappers = []any{}
-	file_agent_proto_msgTypes[25].OneofWrappers = []any{
+	file_agent_proto_msgTypes[11].OneofWrappers = []any{}
+	file_agent_proto_msgTypes[26].OneofWrappers = []any{
 		(*EventsResponse_ServerState)(nil),
 		(*EventsResponse_Usage)(nil),
 		(*EventsResponse_Dropped)(nil),
+		(*EventsResponse_InstallProgress)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2674,7 +2893,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   32,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

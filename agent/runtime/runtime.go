@@ -54,7 +54,9 @@ type Dir struct {
 // Spec is one instance to start.
 type Spec struct {
 	Dir
-	// Run numbers the instance; Adopt returns it again.
+	// Run numbers the instance; Adopt returns it again. InstallRun is an installation: Server is an Installer then, which
+	// gets its script at ScriptPath, and what it has made is the server's once its end is told. Runtimes without
+	// containers refuse it.
 	Run uint64
 	// Server is what to run: argv or shell line, environment, limits, ready patterns, console rates.
 	Server *protocol.ServerSpec

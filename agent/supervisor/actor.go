@@ -234,6 +234,7 @@ func (a *actor) apply(ctx context.Context, spec *protocol.ServerSpec, desired *p
 	next.Generation = desired.GetGeneration()
 	next.Power = powerOf(desired.GetPower())
 	next.WantedRun = desired.GetRun()
+	next.WantedInstall = desired.GetInstall()
 	if next.CrashResets != desired.GetCrashResets() {
 		next.CrashResets, next.CrashCount, next.Restarts = desired.GetCrashResets(), 0, nil
 	}
@@ -259,7 +260,7 @@ func (a *actor) apply(ctx context.Context, spec *protocol.ServerSpec, desired *p
 // limit gives a program that runs the limits of the latest specification, beside the actor.
 func (a *actor) limit(ctx context.Context) {
 	limits, instance := a.Spec.orEmpty().GetLimits(), a.instance
-	if instance == nil || a.phase != up || proto.Equal(a.Active.orEmpty().GetLimits(), limits) {
+	if instance == nil || a.phase != up || a.Installing || proto.Equal(a.Active.orEmpty().GetLimits(), limits) {
 		return
 	}
 	a.tasks.Go(func() {

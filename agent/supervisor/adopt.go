@@ -32,6 +32,8 @@ func (a *actor) adopt(ctx context.Context) {
 	}
 	a.attach(instance)
 	switch a.State {
+	case kind.ServerStateInstalling:
+		a.armInstallTimeout(strayTime)
 	case kind.ServerStateStarting:
 		a.Run = instance.Run()
 		a.armStartTimeout(strayTime)
@@ -39,9 +41,11 @@ func (a *actor) adopt(ctx context.Context) {
 		a.Run = instance.Run()
 		a.armStable()
 	case kind.ServerStateStopping:
-		a.Run = instance.Run()
 		a.phase = ending
-		if a.Power == kind.PowerKill {
+		if !a.Installing {
+			a.Run = instance.Run()
+		}
+		if a.Power == kind.PowerKill || a.Installing {
 			a.kill(ctx)
 		} else {
 			a.askToStop(ctx) // the earlier agent may not have come to it
@@ -60,6 +64,15 @@ func (a *actor) adopt(ctx context.Context) {
 func (a *actor) resume(ctx context.Context) {
 	a.phase = idle
 	switch a.State {
+	case kind.ServerStateInstalling:
+		if a.Installing && a.Power != kind.PowerKill && a.Spec != nil {
+			a.Install-- // the earlier agent did not come to it
+			a.WantedInstall = max(a.WantedInstall, a.Install+1)
+			a.install(ctx)
+			return
+		}
+		a.Installing = false
+		a.setState(ctx, kind.ServerStateStopped, "")
 	case kind.ServerStateStarting:
 		if a.Power == kind.PowerRun && a.WantedRun <= a.Run && a.Spec != nil {
 			a.launch(ctx, a.Run) // the earlier agent did not come to it
@@ -82,6 +95,14 @@ func (a *actor) resume(ctx context.Context) {
 
 // keepStray takes up a program that runs although the record says that it has ended.
 func (a *actor) keepStray(ctx context.Context) {
+	if a.instance.Run() == runtime.InstallRun { // the record was lost: nobody knows any more what it is for
+		a.attachStray()
+		a.Installing = true
+		a.setState(ctx, kind.ServerStateInstalling, "")
+		a.armInstallTimeout(strayTime)
+		a.reconcile(ctx)
+		return
+	}
 	a.attachStray()
 	a.Run = max(a.Run, a.instance.Run())
 	a.setState(ctx, kind.ServerStateStarting, "The program was found running.")

@@ -87,11 +87,17 @@ func (a *actor) ended(ctx context.Context, exit *runtime.Exit) {
 		a.resume(ctx)
 		return
 	}
+	if a.Installing {
+		a.unwritten(ctx, exit)
+		a.installed(ctx, exit)
+		a.forgetInstance(ctx, instance)
+		a.reconcile(ctx)
+		a.finishRemoval(ctx)
+		return
+	}
 	wanted := a.Power == kind.PowerRun && a.WantedRun <= a.Run && !a.quitting &&
 		(a.State == kind.ServerStateStarting || a.State == kind.ServerStateRunning)
-	if exit.Unwritten > 0 {
-		a.say(ctx, fmt.Sprintf("%d lines dropped: the node could not write them to its disk.", exit.Unwritten))
-	}
+	a.unwritten(ctx, exit)
 	code := int32(exit.Code)
 	a.ExitCode, a.OOMKilled, a.LastLines = &code, exit.OOMKilled, nil
 	switch {
@@ -110,6 +116,13 @@ func (a *actor) ended(ctx context.Context, exit *runtime.Exit) {
 	a.forgetInstance(ctx, instance)
 	a.reconcile(ctx)
 	a.finishRemoval(ctx)
+}
+
+// unwritten says how many lines the console lacks.
+func (a *actor) unwritten(ctx context.Context, exit *runtime.Exit) {
+	if exit.Unwritten > 0 {
+		a.say(ctx, fmt.Sprintf("%d lines dropped: the node could not write them to its disk.", exit.Unwritten))
+	}
 }
 
 func (a *actor) quitReason() string {

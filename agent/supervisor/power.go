@@ -38,6 +38,19 @@ func (a *actor) reconcile(ctx context.Context) {
 	if a.phase == unsure || a.phase == stray || a.quitting {
 		return
 	}
+	if a.Installing {
+		if a.Power == kind.PowerKill {
+			a.halt(ctx, true)
+		}
+		return // its end comes back here
+	}
+	if a.WantedInstall > a.Install {
+		if a.Power != kind.PowerKill {
+			a.reinstall(ctx)
+			return
+		}
+		a.Install = a.WantedInstall // whatever was asked for before a kill is dropped
+	}
 	switch a.Power {
 	case kind.PowerRun:
 		if a.WantedRun > a.Run {
@@ -73,6 +86,9 @@ func (a *actor) halt(ctx context.Context, force bool) {
 	}
 	a.alarm.Stop()
 	a.phase, a.RestartAt = idle, time.Time{}
+	if a.State == kind.ServerStateError && !force {
+		return // it does not run, and the reason why must not be lost
+	}
 	if a.State != kind.ServerStateStopped {
 		a.setState(ctx, kind.ServerStateStopped, "")
 	}
@@ -91,7 +107,7 @@ func (a *actor) stop(ctx context.Context, force bool) {
 		}
 	case up:
 		a.phase = ending
-		if force {
+		if force || a.Installing { // a script has no way to end early
 			a.kill(ctx)
 		} else {
 			a.askToStop(ctx)
@@ -180,20 +196,29 @@ func (a *actor) grace() time.Duration {
 
 // launch starts a program with the latest specification.
 func (a *actor) launch(ctx context.Context, run uint64) {
+	a.Run, a.Active = run, a.Spec
+	a.begin(ctx, kind.ServerStateStarting, "Starting")
+	spec := runtime.Spec{Dir: a.dir, Run: run, Server: a.Active.orEmpty()}
+	a.launching(ctx, spec, func(context.Context) error { return nil })
+}
+
+// begin says that a run begins, and forgets the end of the one before.
+func (a *actor) begin(ctx context.Context, state kind.ServerState, notice string) {
 	a.phase, a.stage, a.aborted, a.forced = launching, notAsked, false, false
 	a.alarm.Stop()
-	a.Run, a.Active = run, a.Spec
 	a.ExitCode, a.OOMKilled, a.LastLines, a.Failure, a.RestartAt = nil, false, nil, "", time.Time{}
-	a.setState(ctx, kind.ServerStateStarting, "")
-	a.say(ctx, "Starting")
+	a.setState(ctx, state, "")
+	a.say(ctx, notice)
+}
 
-	spec := runtime.Spec{Dir: a.dir, Run: run, Server: a.Active.orEmpty()}
+// launching has the runtime start a run, beside the actor; ready prepares the server's files.
+func (a *actor) launching(ctx context.Context, spec runtime.Spec, ready func(context.Context) error) {
 	said := a.said
 	limited, cancel := context.WithCancel(ctx)
 	a.cancelLaunch = cancel
 	a.tasks.Go(func() {
 		defer cancel()
-		instance, err := a.start(limited, spec, said)
+		instance, err := a.start(limited, spec, said, ready)
 		seen := a.post(ctx, func(ctx context.Context) { a.launched(ctx, instance, err) })
 		if !seen && instance != nil {
 			instance.Detach()
@@ -202,7 +227,7 @@ func (a *actor) launch(ctx context.Context, run uint64) {
 }
 
 // start asks the runtime for a program. It runs beside the actor.
-func (a *actor) start(ctx context.Context, spec runtime.Spec, said <-chan struct{}) (runtime.Instance, error) {
+func (a *actor) start(ctx context.Context, spec runtime.Spec, said <-chan struct{}, ready func(context.Context) error) (runtime.Instance, error) {
 	select {
 	case <-said: // the holder needs the console to itself
 	case <-ctx.Done():
@@ -212,6 +237,9 @@ func (a *actor) start(ctx context.Context, spec runtime.Spec, said <-chan struct
 		return nil, err
 	}
 	if err := a.prepare(ctx, spec); err != nil {
+		return nil, err
+	}
+	if err := ready(ctx); err != nil {
 		return nil, err
 	}
 	retry := time.NewTimer(launchAgain)
@@ -240,7 +268,10 @@ func (a *actor) start(ctx context.Context, spec runtime.Spec, said <-chan struct
 // prepare fetches what the start needs, and says in the console what it is about. It runs beside the actor.
 func (a *actor) prepare(ctx context.Context, spec runtime.Spec) error {
 	after := spec.Server.GetConsole().GetAfter()
-	return a.supervisor.config.Runtime.Prepare(ctx, spec.Server, func(_ float64, message string) {
+	return a.supervisor.config.Runtime.Prepare(ctx, spec.Server, func(fraction float64, message string) {
+		if spec.Run == runtime.InstallRun {
+			a.progress(ctx, fraction*fetched, message)
+		}
 		if message == "" {
 			return
 		}
@@ -261,14 +292,21 @@ func (a *actor) launched(ctx context.Context, instance runtime.Instance, err err
 		return
 	}
 	a.attach(instance)
-	a.Run = instance.Run()
+	if !a.Installing {
+		a.Run = instance.Run()
+	}
 	if a.aborted {
 		a.phase = ending
-		if a.forced {
+		if a.forced || a.Installing {
 			a.kill(ctx)
 		} else {
 			a.askToStop(ctx)
 		}
+		return
+	}
+	if a.Installing {
+		a.armInstallTimeout(0)
+		a.reconcile(ctx)
 		return
 	}
 	a.armStartTimeout(0)
@@ -277,13 +315,17 @@ func (a *actor) launched(ctx context.Context, instance runtime.Instance, err err
 }
 
 func (a *actor) notLaunched(ctx context.Context, err error) {
+	if ctx.Err() != nil && !a.aborted {
+		return // the agent ends: the next one starts it
+	}
+	if a.Installing {
+		a.notInstalled(ctx, err)
+		return
+	}
 	if a.aborted {
 		a.say(ctx, "Stopped")
 		a.setState(ctx, kind.ServerStateStopped, "")
 		return
-	}
-	if ctx.Err() != nil {
-		return // the agent ends: the next one starts it
 	}
 	a.log.LogAttrs(ctx, slog.LevelWarn, "server does not start", slog.Any("error", err))
 	reason := reasonOf(err)
@@ -317,6 +359,10 @@ func (a *actor) onAlarm(ctx context.Context) {
 	case up:
 		if a.State == kind.ServerStateRunning {
 			a.stable(ctx)
+			return
+		}
+		if a.Installing {
+			a.installTooLong(ctx)
 			return
 		}
 		a.Failure = fmt.Sprintf("The server did not become ready within %s.", time.Duration(a.Active.orEmpty().GetStartTimeoutMs())*time.Millisecond)

@@ -32,18 +32,23 @@ type record struct {
 	Generation uint64     `json:"generation"`
 	Power      kind.Power `json:"power,omitempty"`
 	WantedRun  uint64     `json:"wantedRun"`
+	// WantedInstall numbers the installation that the panel wants, as WantedRun does with runs.
+	WantedInstall uint64 `json:"wantedInstall,omitempty"`
 	// CrashResets is the panel's count of how often it has had the crashes forgotten; any other one is an order to.
 	CrashResets uint64 `json:"crashResets,omitempty"`
 
 	// What is. Run is the last instance that was begun.
-	State      kind.ServerState `json:"state"`
-	Run        uint64           `json:"run"`
-	Reason     string           `json:"reason,omitempty"`
-	ExitCode   *int32           `json:"exitCode,omitempty"`
-	OOMKilled  bool             `json:"oomKilled,omitempty"`
-	LastLines  []string         `json:"lastLines,omitempty"`
-	At         time.Time        `json:"at"`
-	CrashCount int32            `json:"crashCount,omitempty"`
+	State  kind.ServerState `json:"state"`
+	Run    uint64           `json:"run"`
+	Reason string           `json:"reason,omitempty"`
+	// Install is the last installation that was begun, Installing is set until its end is known.
+	Install    uint64    `json:"install,omitempty"`
+	Installing bool      `json:"installing,omitempty"`
+	ExitCode   *int32    `json:"exitCode,omitempty"`
+	OOMKilled  bool      `json:"oomKilled,omitempty"`
+	LastLines  []string  `json:"lastLines,omitempty"`
+	At         time.Time `json:"at"`
+	CrashCount int32     `json:"crashCount,omitempty"`
 
 	// Failure is the reason for which a program that is being stopped will be in ERROR, not STOPPED.
 	Failure string `json:"failure,omitempty"`

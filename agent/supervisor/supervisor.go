@@ -29,6 +29,8 @@ type Config struct {
 	// Report takes each change of a server's observed state, in order per server. It must not block for long; an
 	// error is logged, and the panel finds the state in the next digest.
 	Report func(*protocol.Observed) error
+	// Progress takes how far installations are. It must not block for long.
+	Progress func(*protocol.InstallProgress) error
 	// Logger is for operators.
 	Logger *slog.Logger
 }

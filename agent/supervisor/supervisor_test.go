@@ -26,16 +26,17 @@ import (
 
 // world is a supervisor with one server, its games, and everything it reported.
 type world struct {
-	t       *testing.T
-	dir     string
-	games   *games
-	sup     *supervisor.Supervisor
-	id      string
-	begun   time.Time
-	gen     uint64
-	mu      sync.Mutex
-	reports []*protocol.Observed
-	deaf    error // reports fail with it
+	t        *testing.T
+	dir      string
+	games    *games
+	sup      *supervisor.Supervisor
+	id       string
+	begun    time.Time
+	gen      uint64
+	mu       sync.Mutex
+	reports  []*protocol.Observed
+	progress []*protocol.InstallProgress
+	deaf     error // reports fail with it
 }
 
 // run executes a test in a bubble of virtual time.
@@ -63,6 +64,12 @@ func (w *world) open() {
 				w.reports = append(w.reports, o)
 			}
 			return w.deaf
+		},
+		Progress: func(p *protocol.InstallProgress) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.progress = append(w.progress, p)
+			return nil
 		},
 	})
 	if err != nil {

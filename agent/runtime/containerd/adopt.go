@@ -206,6 +206,11 @@ func (r *Runtime) exitOf(dir runtime.Dir, status client.Status) holder.Exit {
 // conclude brings an ended instance to its end: its end is stored, its task removed, its output read to the last byte. The
 // caller has the server's mutex.
 func (r *Runtime) conclude(ctx context.Context, dir runtime.Dir, ended holder.Exit, turn *turn) (*holder.Exit, error) {
+	if ended.Run == runtime.InstallRun {
+		if err := r.handOver(dir); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	run := attach.RunDir(dir)

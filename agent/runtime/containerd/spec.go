@@ -107,6 +107,9 @@ func (p *plan) environment() []string {
 	}
 	maps.Copy(env, p.spec.Server.GetEnvironment())
 	env["HOME"], env["PWD"], env["USER"] = p.mountAt, p.mountAt, "container"
+	if p.installs() {
+		env["HOME"], env["USER"] = "/root", "root"
+	}
 	if p.spec.Server.GetTty() {
 		env["TERM"] = "xterm-256color"
 	}
@@ -131,9 +134,8 @@ func (p *plan) options(args []string) []oci.SpecOpts {
 		oci.WithProcessArgs(args...),
 		oci.WithProcessCwd(p.mountAt),
 		oci.WithUIDGID(uid, uid),
-		oci.WithCapabilities(nil),
+		oci.WithCapabilities(p.capabilities()),
 		oci.WithNoNewPrivileges,
-		oci.WithRootFSReadonly(),
 		oci.WithHostname(hostname(p.spec.ServerID)),
 		oci.WithCgroup(cgroupPath(p.id)),
 		oci.WithRlimit(&specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: files, Hard: files}),
@@ -143,12 +145,23 @@ func (p *plan) options(args []string) []oci.SpecOpts {
 	if p.spec.Server.GetTty() {
 		opts = append(opts, oci.WithTTY, oci.WithTTYSize(120, 40))
 	}
+	if !p.installs() {
+		opts = append(opts, oci.WithRootFSReadonly())
+	}
 	opts = append(opts, p.limit)
 	if p.spec.Server.GetNetworkMode() == string(kind.NetworkModeHost) {
 		opts = append(opts, oci.WithHostNamespace(specs.NetworkNamespace))
 	}
 	// Last, since the profile depends on the capabilities.
 	return append(opts, seccomp.WithDefaultProfile())
+}
+
+// capabilities are none, but for an installer.
+func (p *plan) capabilities() []string {
+	if p.installs() {
+		return installerCapabilities
+	}
+	return nil
 }
 
 // limit sets what has no option of its own.
@@ -178,9 +191,14 @@ func (p *plan) mounts() []specs.Mount {
 	}
 	mounts := []specs.Mount{
 		{Destination: p.mountAt, Type: "bind", Source: attach.FilesDir(p.spec.Dir), Options: []string{"bind", "rw", "nosuid", "nodev"}},
-		memory("/tmp", "256m"), memory("/var/tmp", "64m"),
+	}
+	if !p.installs() { // which has a whole file system to write to
+		mounts = append(mounts, memory("/tmp", "256m"), memory("/var/tmp", "64m"))
 	}
 	for _, name := range etcFiles {
+		if p.installs() && (name == "passwd" || name == "group") {
+			continue // package managers write them
+		}
 		mounts = append(mounts, specs.Mount{
 			Destination: path.Join("/etc", name), Type: "bind", Source: filepath.Join(p.run, etcDir, name),
 			Options: []string{"bind", "ro", "nosuid", "nodev", "noexec"},

@@ -96,8 +96,10 @@ func (l *launch) start(ctx context.Context, spec runtime.Spec) (*instance, error
 	if err != nil {
 		return nil, err
 	}
-	if err := own(attach.FilesDir(spec.Dir), p.uid); err != nil {
-		return nil, err
+	if !p.installs() { // an installer may write anywhere, and hands over what it made
+		if err := own(attach.FilesDir(spec.Dir), p.uid); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.writeEtc(network.Resolver()); err != nil {
 		return nil, err
@@ -136,9 +138,13 @@ func (r *Runtime) plan(ctx context.Context, spec runtime.Spec) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &plan{
+	p := &plan{
 		spec: spec, id: spec.ServerID, run: attach.RunDir(spec.Dir), image: img, config: config, uid: uid, mountAt: home,
-	}, nil
+	}
+	if p.installs() {
+		return p, p.installer()
+	}
+	return p, nil
 }
 
 // hold makes the FIFOs and starts the holder, which then has the lock.
@@ -213,6 +219,9 @@ func holderSpec(spec runtime.Spec) (holder.Spec, error) {
 			return h, err //nolint:wrapcheck // it is a sentence for people
 		}
 		h.ReadyPatterns = append(h.ReadyPatterns, program)
+	}
+	if spec.Run == runtime.InstallRun {
+		h.Secrets = spec.Server.GetSecrets()
 	}
 	return h, nil
 }

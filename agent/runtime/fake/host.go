@@ -91,6 +91,9 @@ func (h *Host) start(ctx context.Context, spec runtime.Spec) (*Process, error) {
 		return nil, err
 	}
 	program := h.programs[spec.ServerID]
+	if spec.Run == runtime.InstallRun {
+		program = func(context.Context, *Process) runtime.Exit { return runtime.Exit{} } // which is quick here
+	}
 	if argv := spec.Server.GetArgv(); program == nil {
 		if len(argv) != 2 || argv[0] != "catalyst" || argv[1] != demo.Command {
 			return nil, fmt.Errorf("The program %q was not found on this node: install it or change the startup.", append(argv, "")[0])

@@ -17,6 +17,7 @@ import (
 	"github.com/catalyst-panel/catalyst/agent/procfs"
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
+	"github.com/catalyst-panel/catalyst/internal/fault"
 )
 
 // Name is the runtime's name in configuration.
@@ -68,6 +69,9 @@ func (r *Runtime) Prepare(context.Context, *protocol.ServerSpec, runtime.Progres
 
 // Start starts a holder, which starts the program.
 func (r *Runtime) Start(ctx context.Context, spec runtime.Spec) (runtime.Instance, error) {
+	if spec.Run == runtime.InstallRun {
+		return nil, fault.New(fault.Conflict, "The server is installed in a container, and this node runs programs without containers: use a node with containerd.")
+	}
 	run := attach.RunDir(spec.Dir)
 	if err := attach.Prepare(spec.Dir); err != nil {
 		return nil, err

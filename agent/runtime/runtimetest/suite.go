@@ -115,6 +115,19 @@ func (b *Bench) Start(server *protocol.ServerSpec) runtime.Instance {
 	return inst
 }
 
+// Install starts an installation, and ends it with the test.
+func (b *Bench) Install(server *protocol.ServerSpec) runtime.Instance {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), patience)
+	defer cancel()
+	inst, err := b.Runtime.Start(ctx, runtime.Spec{Dir: b.Dir, Run: runtime.InstallRun, Server: runtime.Installer(server)})
+	if err != nil {
+		b.Fatalf("install: %v", err)
+	}
+	b.endWithTest(inst)
+	return inst
+}
+
 // Adopt adopts with a new runtime; nil when there is nothing.
 func (b *Bench) Adopt() runtime.Instance {
 	b.Helper()
