@@ -4376,6 +4376,16 @@ func (_q *TemplateQuery) collectField(ctx context.Context, oneNode bool, opCtx *
 				selectedFields = append(selectedFields, template.FieldInstallTimeout)
 				fieldSeen[template.FieldInstallTimeout] = struct{}{}
 			}
+		case "installClear":
+			if _, ok := fieldSeen[template.FieldInstallClear]; !ok {
+				selectedFields = append(selectedFields, template.FieldInstallClear)
+				fieldSeen[template.FieldInstallClear] = struct{}{}
+			}
+		case "installKeep":
+			if _, ok := fieldSeen[template.FieldInstallKeep]; !ok {
+				selectedFields = append(selectedFields, template.FieldInstallKeep)
+				fieldSeen[template.FieldInstallKeep] = struct{}{}
+			}
 		case "stopCommand":
 			if _, ok := fieldSeen[template.FieldStopCommand]; !ok {
 				selectedFields = append(selectedFields, template.FieldStopCommand)

@@ -19299,6 +19299,10 @@ type ServerMutation struct {
 	addgeneration          *int64
 	run                    *int64
 	addrun                 *int64
+	install                *int64
+	addinstall             *int64
+	install_seq            *int64
+	addinstall_seq         *int64
 	pending_restart        *bool
 	deleted_at             *time.Time
 	keep_files             *bool
@@ -20795,6 +20799,118 @@ func (m *ServerMutation) ResetRun() {
 	m.addrun = nil
 }
 
+// SetInstall sets the "install" field.
+func (m *ServerMutation) SetInstall(i int64) {
+	m.install = &i
+	m.addinstall = nil
+}
+
+// Install returns the value of the "install" field in the mutation.
+func (m *ServerMutation) Install() (r int64, exists bool) {
+	v := m.install
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInstall returns the old "install" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldInstall(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInstall is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInstall requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInstall: %w", err)
+	}
+	return oldValue.Install, nil
+}
+
+// AddInstall adds i to the "install" field.
+func (m *ServerMutation) AddInstall(i int64) {
+	if m.addinstall != nil {
+		*m.addinstall += i
+	} else {
+		m.addinstall = &i
+	}
+}
+
+// AddedInstall returns the value that was added to the "install" field in this mutation.
+func (m *ServerMutation) AddedInstall() (r int64, exists bool) {
+	v := m.addinstall
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetInstall resets all changes to the "install" field.
+func (m *ServerMutation) ResetInstall() {
+	m.install = nil
+	m.addinstall = nil
+}
+
+// SetInstallSeq sets the "install_seq" field.
+func (m *ServerMutation) SetInstallSeq(i int64) {
+	m.install_seq = &i
+	m.addinstall_seq = nil
+}
+
+// InstallSeq returns the value of the "install_seq" field in the mutation.
+func (m *ServerMutation) InstallSeq() (r int64, exists bool) {
+	v := m.install_seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInstallSeq returns the old "install_seq" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldInstallSeq(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInstallSeq is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInstallSeq requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInstallSeq: %w", err)
+	}
+	return oldValue.InstallSeq, nil
+}
+
+// AddInstallSeq adds i to the "install_seq" field.
+func (m *ServerMutation) AddInstallSeq(i int64) {
+	if m.addinstall_seq != nil {
+		*m.addinstall_seq += i
+	} else {
+		m.addinstall_seq = &i
+	}
+}
+
+// AddedInstallSeq returns the value that was added to the "install_seq" field in this mutation.
+func (m *ServerMutation) AddedInstallSeq() (r int64, exists bool) {
+	v := m.addinstall_seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetInstallSeq resets all changes to the "install_seq" field.
+func (m *ServerMutation) ResetInstallSeq() {
+	m.install_seq = nil
+	m.addinstall_seq = nil
+}
+
 // SetPendingRestart sets the "pending_restart" field.
 func (m *ServerMutation) SetPendingRestart(b bool) {
 	m.pending_restart = &b
@@ -22003,7 +22119,7 @@ func (m *ServerMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ServerMutation) Fields() []string {
-	fields := make([]string, 0, 43)
+	fields := make([]string, 0, 45)
 	if m.created_at != nil {
 		fields = append(fields, server.FieldCreatedAt)
 	}
@@ -22087,6 +22203,12 @@ func (m *ServerMutation) Fields() []string {
 	}
 	if m.run != nil {
 		fields = append(fields, server.FieldRun)
+	}
+	if m.install != nil {
+		fields = append(fields, server.FieldInstall)
+	}
+	if m.install_seq != nil {
+		fields = append(fields, server.FieldInstallSeq)
 	}
 	if m.pending_restart != nil {
 		fields = append(fields, server.FieldPendingRestart)
@@ -22197,6 +22319,10 @@ func (m *ServerMutation) Field(name string) (ent.Value, bool) {
 		return m.Generation()
 	case server.FieldRun:
 		return m.Run()
+	case server.FieldInstall:
+		return m.Install()
+	case server.FieldInstallSeq:
+		return m.InstallSeq()
 	case server.FieldPendingRestart:
 		return m.PendingRestart()
 	case server.FieldDeletedAt:
@@ -22292,6 +22418,10 @@ func (m *ServerMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldGeneration(ctx)
 	case server.FieldRun:
 		return m.OldRun(ctx)
+	case server.FieldInstall:
+		return m.OldInstall(ctx)
+	case server.FieldInstallSeq:
+		return m.OldInstallSeq(ctx)
 	case server.FieldPendingRestart:
 		return m.OldPendingRestart(ctx)
 	case server.FieldDeletedAt:
@@ -22527,6 +22657,20 @@ func (m *ServerMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetRun(v)
 		return nil
+	case server.FieldInstall:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInstall(v)
+		return nil
+	case server.FieldInstallSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInstallSeq(v)
+		return nil
 	case server.FieldPendingRestart:
 		v, ok := value.(bool)
 		if !ok {
@@ -22679,6 +22823,12 @@ func (m *ServerMutation) AddedFields() []string {
 	if m.addrun != nil {
 		fields = append(fields, server.FieldRun)
 	}
+	if m.addinstall != nil {
+		fields = append(fields, server.FieldInstall)
+	}
+	if m.addinstall_seq != nil {
+		fields = append(fields, server.FieldInstallSeq)
+	}
 	if m.addobserved_generation != nil {
 		fields = append(fields, server.FieldObservedGeneration)
 	}
@@ -22731,6 +22881,10 @@ func (m *ServerMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedGeneration()
 	case server.FieldRun:
 		return m.AddedRun()
+	case server.FieldInstall:
+		return m.AddedInstall()
+	case server.FieldInstallSeq:
+		return m.AddedInstallSeq()
 	case server.FieldObservedGeneration:
 		return m.AddedObservedGeneration()
 	case server.FieldExitCode:
@@ -22842,6 +22996,20 @@ func (m *ServerMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddRun(v)
+		return nil
+	case server.FieldInstall:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddInstall(v)
+		return nil
+	case server.FieldInstallSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddInstallSeq(v)
 		return nil
 	case server.FieldObservedGeneration:
 		v, ok := value.(int64)
@@ -23046,6 +23214,12 @@ func (m *ServerMutation) ResetField(name string) error {
 		return nil
 	case server.FieldRun:
 		m.ResetRun()
+		return nil
+	case server.FieldInstall:
+		m.ResetInstall()
+		return nil
+	case server.FieldInstallSeq:
+		m.ResetInstallSeq()
 		return nil
 	case server.FieldPendingRestart:
 		m.ResetPendingRestart()
@@ -29561,6 +29735,9 @@ type TemplateMutation struct {
 	install_entrypoint     *string
 	install_timeout        *int
 	addinstall_timeout     *int
+	install_clear          *bool
+	install_keep           *[]string
+	appendinstall_keep     []string
 	stop_command           *string
 	stop_signal            *string
 	stop_grace             *int
@@ -30607,6 +30784,93 @@ func (m *TemplateMutation) AddedInstallTimeout() (r int, exists bool) {
 func (m *TemplateMutation) ResetInstallTimeout() {
 	m.install_timeout = nil
 	m.addinstall_timeout = nil
+}
+
+// SetInstallClear sets the "install_clear" field.
+func (m *TemplateMutation) SetInstallClear(b bool) {
+	m.install_clear = &b
+}
+
+// InstallClear returns the value of the "install_clear" field in the mutation.
+func (m *TemplateMutation) InstallClear() (r bool, exists bool) {
+	v := m.install_clear
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInstallClear returns the old "install_clear" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldInstallClear(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInstallClear is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInstallClear requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInstallClear: %w", err)
+	}
+	return oldValue.InstallClear, nil
+}
+
+// ResetInstallClear resets all changes to the "install_clear" field.
+func (m *TemplateMutation) ResetInstallClear() {
+	m.install_clear = nil
+}
+
+// SetInstallKeep sets the "install_keep" field.
+func (m *TemplateMutation) SetInstallKeep(s []string) {
+	m.install_keep = &s
+	m.appendinstall_keep = nil
+}
+
+// InstallKeep returns the value of the "install_keep" field in the mutation.
+func (m *TemplateMutation) InstallKeep() (r []string, exists bool) {
+	v := m.install_keep
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInstallKeep returns the old "install_keep" field's value of the Template entity.
+// If the Template object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TemplateMutation) OldInstallKeep(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInstallKeep is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInstallKeep requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInstallKeep: %w", err)
+	}
+	return oldValue.InstallKeep, nil
+}
+
+// AppendInstallKeep adds s to the "install_keep" field.
+func (m *TemplateMutation) AppendInstallKeep(s []string) {
+	m.appendinstall_keep = append(m.appendinstall_keep, s...)
+}
+
+// AppendedInstallKeep returns the list of values that were appended to the "install_keep" field in this mutation.
+func (m *TemplateMutation) AppendedInstallKeep() ([]string, bool) {
+	if len(m.appendinstall_keep) == 0 {
+		return nil, false
+	}
+	return m.appendinstall_keep, true
+}
+
+// ResetInstallKeep resets all changes to the "install_keep" field.
+func (m *TemplateMutation) ResetInstallKeep() {
+	m.install_keep = nil
+	m.appendinstall_keep = nil
 }
 
 // SetStopCommand sets the "stop_command" field.
@@ -31721,7 +31985,7 @@ func (m *TemplateMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TemplateMutation) Fields() []string {
-	fields := make([]string, 0, 41)
+	fields := make([]string, 0, 43)
 	if m.created_at != nil {
 		fields = append(fields, template.FieldCreatedAt)
 	}
@@ -31784,6 +32048,12 @@ func (m *TemplateMutation) Fields() []string {
 	}
 	if m.install_timeout != nil {
 		fields = append(fields, template.FieldInstallTimeout)
+	}
+	if m.install_clear != nil {
+		fields = append(fields, template.FieldInstallClear)
+	}
+	if m.install_keep != nil {
+		fields = append(fields, template.FieldInstallKeep)
 	}
 	if m.stop_command != nil {
 		fields = append(fields, template.FieldStopCommand)
@@ -31895,6 +32165,10 @@ func (m *TemplateMutation) Field(name string) (ent.Value, bool) {
 		return m.InstallEntrypoint()
 	case template.FieldInstallTimeout:
 		return m.InstallTimeout()
+	case template.FieldInstallClear:
+		return m.InstallClear()
+	case template.FieldInstallKeep:
+		return m.InstallKeep()
 	case template.FieldStopCommand:
 		return m.StopCommand()
 	case template.FieldStopSignal:
@@ -31986,6 +32260,10 @@ func (m *TemplateMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldInstallEntrypoint(ctx)
 	case template.FieldInstallTimeout:
 		return m.OldInstallTimeout(ctx)
+	case template.FieldInstallClear:
+		return m.OldInstallClear(ctx)
+	case template.FieldInstallKeep:
+		return m.OldInstallKeep(ctx)
 	case template.FieldStopCommand:
 		return m.OldStopCommand(ctx)
 	case template.FieldStopSignal:
@@ -32181,6 +32459,20 @@ func (m *TemplateMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetInstallTimeout(v)
+		return nil
+	case template.FieldInstallClear:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInstallClear(v)
+		return nil
+	case template.FieldInstallKeep:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInstallKeep(v)
 		return nil
 	case template.FieldStopCommand:
 		v, ok := value.(string)
@@ -32595,6 +32887,12 @@ func (m *TemplateMutation) ResetField(name string) error {
 		return nil
 	case template.FieldInstallTimeout:
 		m.ResetInstallTimeout()
+		return nil
+	case template.FieldInstallClear:
+		m.ResetInstallClear()
+		return nil
+	case template.FieldInstallKeep:
+		m.ResetInstallKeep()
 		return nil
 	case template.FieldStopCommand:
 		m.ResetStopCommand()

@@ -79,6 +79,10 @@ type Server struct {
 	Generation int64 `json:"generation,omitempty"`
 	// Counts the starts that were asked for: a restart asks for the next one.
 	Run int64 `json:"run,omitempty"`
+	// Counts the installations that were asked for.
+	Install int64 `json:"install,omitempty"`
+	// Last console line before the last installation that was asked for.
+	InstallSeq int64 `json:"install_seq,omitempty"`
 	// Whether something was changed that the next start will apply.
 	PendingRestart bool `json:"pending_restart,omitempty"`
 	// When the server was deleted, while its node has not removed it yet.
@@ -257,7 +261,7 @@ func (*Server) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case server.FieldSuspended, server.FieldPendingRestart, server.FieldKeepFiles, server.FieldOomKilled:
 			values[i] = new(sql.NullBool)
-		case server.FieldTemplateRevision, server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldGeneration, server.FieldRun, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldCrashResets, server.FieldConsoleSeq, server.FieldConsoleBytes:
+		case server.FieldTemplateRevision, server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldGeneration, server.FieldRun, server.FieldInstall, server.FieldInstallSeq, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldCrashResets, server.FieldConsoleSeq, server.FieldConsoleBytes:
 			values[i] = new(sql.NullInt64)
 		case server.FieldID, server.FieldName, server.FieldDescription, server.FieldOwnerID, server.FieldNodeID, server.FieldTemplateID, server.FieldStartupCommand, server.FieldImage, server.FieldNetworkMode, server.FieldNetwork, server.FieldCrashPolicy, server.FieldPower, server.FieldState, server.FieldStateReason:
 			values[i] = new(sql.NullString)
@@ -458,6 +462,18 @@ func (_m *Server) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field run", values[i])
 			} else if value.Valid {
 				_m.Run = value.Int64
+			}
+		case server.FieldInstall:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field install", values[i])
+			} else if value.Valid {
+				_m.Install = value.Int64
+			}
+		case server.FieldInstallSeq:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field install_seq", values[i])
+			} else if value.Valid {
+				_m.InstallSeq = value.Int64
 			}
 		case server.FieldPendingRestart:
 			if value, ok := values[i].(*sql.NullBool); !ok {
@@ -732,6 +748,12 @@ func (_m *Server) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("run=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Run))
+	builder.WriteString(", ")
+	builder.WriteString("install=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Install))
+	builder.WriteString(", ")
+	builder.WriteString("install_seq=")
+	builder.WriteString(fmt.Sprintf("%v", _m.InstallSeq))
 	builder.WriteString(", ")
 	builder.WriteString("pending_restart=")
 	builder.WriteString(fmt.Sprintf("%v", _m.PendingRestart))

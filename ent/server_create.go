@@ -386,6 +386,34 @@ func (_c *ServerCreate) SetNillableRun(v *int64) *ServerCreate {
 	return _c
 }
 
+// SetInstall sets the "install" field.
+func (_c *ServerCreate) SetInstall(v int64) *ServerCreate {
+	_c.mutation.SetInstall(v)
+	return _c
+}
+
+// SetNillableInstall sets the "install" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableInstall(v *int64) *ServerCreate {
+	if v != nil {
+		_c.SetInstall(*v)
+	}
+	return _c
+}
+
+// SetInstallSeq sets the "install_seq" field.
+func (_c *ServerCreate) SetInstallSeq(v int64) *ServerCreate {
+	_c.mutation.SetInstallSeq(v)
+	return _c
+}
+
+// SetNillableInstallSeq sets the "install_seq" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableInstallSeq(v *int64) *ServerCreate {
+	if v != nil {
+		_c.SetInstallSeq(*v)
+	}
+	return _c
+}
+
 // SetPendingRestart sets the "pending_restart" field.
 func (_c *ServerCreate) SetPendingRestart(v bool) *ServerCreate {
 	_c.mutation.SetPendingRestart(v)
@@ -841,6 +869,14 @@ func (_c *ServerCreate) defaults() error {
 		v := server.DefaultRun
 		_c.mutation.SetRun(v)
 	}
+	if _, ok := _c.mutation.Install(); !ok {
+		v := server.DefaultInstall
+		_c.mutation.SetInstall(v)
+	}
+	if _, ok := _c.mutation.InstallSeq(); !ok {
+		v := server.DefaultInstallSeq
+		_c.mutation.SetInstallSeq(v)
+	}
 	if _, ok := _c.mutation.PendingRestart(); !ok {
 		v := server.DefaultPendingRestart
 		_c.mutation.SetPendingRestart(v)
@@ -1078,6 +1114,22 @@ func (_c *ServerCreate) check() error {
 			return &ValidationError{Name: "run", err: fmt.Errorf(`ent: validator failed for field "Server.run": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.Install(); !ok {
+		return &ValidationError{Name: "install", err: errors.New(`ent: missing required field "Server.install"`)}
+	}
+	if v, ok := _c.mutation.Install(); ok {
+		if err := server.InstallValidator(v); err != nil {
+			return &ValidationError{Name: "install", err: fmt.Errorf(`ent: validator failed for field "Server.install": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.InstallSeq(); !ok {
+		return &ValidationError{Name: "install_seq", err: errors.New(`ent: missing required field "Server.install_seq"`)}
+	}
+	if v, ok := _c.mutation.InstallSeq(); ok {
+		if err := server.InstallSeqValidator(v); err != nil {
+			return &ValidationError{Name: "install_seq", err: fmt.Errorf(`ent: validator failed for field "Server.install_seq": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.PendingRestart(); !ok {
 		return &ValidationError{Name: "pending_restart", err: errors.New(`ent: missing required field "Server.pending_restart"`)}
 	}
@@ -1298,6 +1350,14 @@ func (_c *ServerCreate) createSpec() (*Server, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Run(); ok {
 		_spec.SetField(server.FieldRun, field.TypeInt64, value)
 		_node.Run = value
+	}
+	if value, ok := _c.mutation.Install(); ok {
+		_spec.SetField(server.FieldInstall, field.TypeInt64, value)
+		_node.Install = value
+	}
+	if value, ok := _c.mutation.InstallSeq(); ok {
+		_spec.SetField(server.FieldInstallSeq, field.TypeInt64, value)
+		_node.InstallSeq = value
 	}
 	if value, ok := _c.mutation.PendingRestart(); ok {
 		_spec.SetField(server.FieldPendingRestart, field.TypeBool, value)
@@ -2003,6 +2063,42 @@ func (u *ServerUpsert) UpdateRun() *ServerUpsert {
 // AddRun adds v to the "run" field.
 func (u *ServerUpsert) AddRun(v int64) *ServerUpsert {
 	u.Add(server.FieldRun, v)
+	return u
+}
+
+// SetInstall sets the "install" field.
+func (u *ServerUpsert) SetInstall(v int64) *ServerUpsert {
+	u.Set(server.FieldInstall, v)
+	return u
+}
+
+// UpdateInstall sets the "install" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateInstall() *ServerUpsert {
+	u.SetExcluded(server.FieldInstall)
+	return u
+}
+
+// AddInstall adds v to the "install" field.
+func (u *ServerUpsert) AddInstall(v int64) *ServerUpsert {
+	u.Add(server.FieldInstall, v)
+	return u
+}
+
+// SetInstallSeq sets the "install_seq" field.
+func (u *ServerUpsert) SetInstallSeq(v int64) *ServerUpsert {
+	u.Set(server.FieldInstallSeq, v)
+	return u
+}
+
+// UpdateInstallSeq sets the "install_seq" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateInstallSeq() *ServerUpsert {
+	u.SetExcluded(server.FieldInstallSeq)
+	return u
+}
+
+// AddInstallSeq adds v to the "install_seq" field.
+func (u *ServerUpsert) AddInstallSeq(v int64) *ServerUpsert {
+	u.Add(server.FieldInstallSeq, v)
 	return u
 }
 
@@ -2792,6 +2888,48 @@ func (u *ServerUpsertOne) AddRun(v int64) *ServerUpsertOne {
 func (u *ServerUpsertOne) UpdateRun() *ServerUpsertOne {
 	return u.Update(func(s *ServerUpsert) {
 		s.UpdateRun()
+	})
+}
+
+// SetInstall sets the "install" field.
+func (u *ServerUpsertOne) SetInstall(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetInstall(v)
+	})
+}
+
+// AddInstall adds v to the "install" field.
+func (u *ServerUpsertOne) AddInstall(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddInstall(v)
+	})
+}
+
+// UpdateInstall sets the "install" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateInstall() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateInstall()
+	})
+}
+
+// SetInstallSeq sets the "install_seq" field.
+func (u *ServerUpsertOne) SetInstallSeq(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetInstallSeq(v)
+	})
+}
+
+// AddInstallSeq adds v to the "install_seq" field.
+func (u *ServerUpsertOne) AddInstallSeq(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddInstallSeq(v)
+	})
+}
+
+// UpdateInstallSeq sets the "install_seq" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateInstallSeq() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateInstallSeq()
 	})
 }
 
@@ -3787,6 +3925,48 @@ func (u *ServerUpsertBulk) AddRun(v int64) *ServerUpsertBulk {
 func (u *ServerUpsertBulk) UpdateRun() *ServerUpsertBulk {
 	return u.Update(func(s *ServerUpsert) {
 		s.UpdateRun()
+	})
+}
+
+// SetInstall sets the "install" field.
+func (u *ServerUpsertBulk) SetInstall(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetInstall(v)
+	})
+}
+
+// AddInstall adds v to the "install" field.
+func (u *ServerUpsertBulk) AddInstall(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddInstall(v)
+	})
+}
+
+// UpdateInstall sets the "install" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateInstall() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateInstall()
+	})
+}
+
+// SetInstallSeq sets the "install_seq" field.
+func (u *ServerUpsertBulk) SetInstallSeq(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetInstallSeq(v)
+	})
+}
+
+// AddInstallSeq adds v to the "install_seq" field.
+func (u *ServerUpsertBulk) AddInstallSeq(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddInstallSeq(v)
+	})
+}
+
+// UpdateInstallSeq sets the "install_seq" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateInstallSeq() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateInstallSeq()
 	})
 }
 

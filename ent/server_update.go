@@ -524,6 +524,48 @@ func (_u *ServerUpdate) AddRun(v int64) *ServerUpdate {
 	return _u
 }
 
+// SetInstall sets the "install" field.
+func (_u *ServerUpdate) SetInstall(v int64) *ServerUpdate {
+	_u.mutation.ResetInstall()
+	_u.mutation.SetInstall(v)
+	return _u
+}
+
+// SetNillableInstall sets the "install" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableInstall(v *int64) *ServerUpdate {
+	if v != nil {
+		_u.SetInstall(*v)
+	}
+	return _u
+}
+
+// AddInstall adds value to the "install" field.
+func (_u *ServerUpdate) AddInstall(v int64) *ServerUpdate {
+	_u.mutation.AddInstall(v)
+	return _u
+}
+
+// SetInstallSeq sets the "install_seq" field.
+func (_u *ServerUpdate) SetInstallSeq(v int64) *ServerUpdate {
+	_u.mutation.ResetInstallSeq()
+	_u.mutation.SetInstallSeq(v)
+	return _u
+}
+
+// SetNillableInstallSeq sets the "install_seq" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableInstallSeq(v *int64) *ServerUpdate {
+	if v != nil {
+		_u.SetInstallSeq(*v)
+	}
+	return _u
+}
+
+// AddInstallSeq adds value to the "install_seq" field.
+func (_u *ServerUpdate) AddInstallSeq(v int64) *ServerUpdate {
+	_u.mutation.AddInstallSeq(v)
+	return _u
+}
+
 // SetPendingRestart sets the "pending_restart" field.
 func (_u *ServerUpdate) SetPendingRestart(v bool) *ServerUpdate {
 	_u.mutation.SetPendingRestart(v)
@@ -1231,6 +1273,16 @@ func (_u *ServerUpdate) check() error {
 			return &ValidationError{Name: "run", err: fmt.Errorf(`ent: validator failed for field "Server.run": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.Install(); ok {
+		if err := server.InstallValidator(v); err != nil {
+			return &ValidationError{Name: "install", err: fmt.Errorf(`ent: validator failed for field "Server.install": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.InstallSeq(); ok {
+		if err := server.InstallSeqValidator(v); err != nil {
+			return &ValidationError{Name: "install_seq", err: fmt.Errorf(`ent: validator failed for field "Server.install_seq": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.State(); ok {
 		if err := server.StateValidator(v); err != nil {
 			return &ValidationError{Name: "state", err: fmt.Errorf(`ent: validator failed for field "Server.state": %w`, err)}
@@ -1421,6 +1473,18 @@ func (_u *ServerUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedRun(); ok {
 		_spec.AddField(server.FieldRun, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Install(); ok {
+		_spec.SetField(server.FieldInstall, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedInstall(); ok {
+		_spec.AddField(server.FieldInstall, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.InstallSeq(); ok {
+		_spec.SetField(server.FieldInstallSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedInstallSeq(); ok {
+		_spec.AddField(server.FieldInstallSeq, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.PendingRestart(); ok {
 		_spec.SetField(server.FieldPendingRestart, field.TypeBool, value)
@@ -2406,6 +2470,48 @@ func (_u *ServerUpdateOne) AddRun(v int64) *ServerUpdateOne {
 	return _u
 }
 
+// SetInstall sets the "install" field.
+func (_u *ServerUpdateOne) SetInstall(v int64) *ServerUpdateOne {
+	_u.mutation.ResetInstall()
+	_u.mutation.SetInstall(v)
+	return _u
+}
+
+// SetNillableInstall sets the "install" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableInstall(v *int64) *ServerUpdateOne {
+	if v != nil {
+		_u.SetInstall(*v)
+	}
+	return _u
+}
+
+// AddInstall adds value to the "install" field.
+func (_u *ServerUpdateOne) AddInstall(v int64) *ServerUpdateOne {
+	_u.mutation.AddInstall(v)
+	return _u
+}
+
+// SetInstallSeq sets the "install_seq" field.
+func (_u *ServerUpdateOne) SetInstallSeq(v int64) *ServerUpdateOne {
+	_u.mutation.ResetInstallSeq()
+	_u.mutation.SetInstallSeq(v)
+	return _u
+}
+
+// SetNillableInstallSeq sets the "install_seq" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableInstallSeq(v *int64) *ServerUpdateOne {
+	if v != nil {
+		_u.SetInstallSeq(*v)
+	}
+	return _u
+}
+
+// AddInstallSeq adds value to the "install_seq" field.
+func (_u *ServerUpdateOne) AddInstallSeq(v int64) *ServerUpdateOne {
+	_u.mutation.AddInstallSeq(v)
+	return _u
+}
+
 // SetPendingRestart sets the "pending_restart" field.
 func (_u *ServerUpdateOne) SetPendingRestart(v bool) *ServerUpdateOne {
 	_u.mutation.SetPendingRestart(v)
@@ -3126,6 +3232,16 @@ func (_u *ServerUpdateOne) check() error {
 			return &ValidationError{Name: "run", err: fmt.Errorf(`ent: validator failed for field "Server.run": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.Install(); ok {
+		if err := server.InstallValidator(v); err != nil {
+			return &ValidationError{Name: "install", err: fmt.Errorf(`ent: validator failed for field "Server.install": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.InstallSeq(); ok {
+		if err := server.InstallSeqValidator(v); err != nil {
+			return &ValidationError{Name: "install_seq", err: fmt.Errorf(`ent: validator failed for field "Server.install_seq": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.State(); ok {
 		if err := server.StateValidator(v); err != nil {
 			return &ValidationError{Name: "state", err: fmt.Errorf(`ent: validator failed for field "Server.state": %w`, err)}
@@ -3333,6 +3449,18 @@ func (_u *ServerUpdateOne) sqlSave(ctx context.Context) (_node *Server, err erro
 	}
 	if value, ok := _u.mutation.AddedRun(); ok {
 		_spec.AddField(server.FieldRun, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Install(); ok {
+		_spec.SetField(server.FieldInstall, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedInstall(); ok {
+		_spec.AddField(server.FieldInstall, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.InstallSeq(); ok {
+		_spec.SetField(server.FieldInstallSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedInstallSeq(); ok {
+		_spec.AddField(server.FieldInstallSeq, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.PendingRestart(); ok {
 		_spec.SetField(server.FieldPendingRestart, field.TypeBool, value)

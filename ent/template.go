@@ -62,6 +62,10 @@ type Template struct {
 	InstallEntrypoint string `json:"install_entrypoint,omitempty"`
 	// Seconds that the installation may take.
 	InstallTimeout int `json:"install_timeout,omitempty"`
+	// Whether installing again begins by removing the files that installKeep does not name.
+	InstallClear bool `json:"install_clear,omitempty"`
+	// Patterns of the files that installing again keeps.
+	InstallKeep []string `json:"install_keep,omitempty"`
 	// Command that is written to the console to stop the server.
 	StopCommand string `json:"stop_command,omitempty"`
 	// Signal that stops the server when there is no stop command.
@@ -135,9 +139,9 @@ func (*Template) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case template.FieldTags, template.FieldImages, template.FieldArchitectures, template.FieldStartupArgv, template.FieldStartupCommands, template.FieldVariables, template.FieldReadyPatterns, template.FieldConfigFiles, template.FieldBackupBefore, template.FieldBackupAfter, template.FieldDeniedFiles, template.FieldFeatures:
+		case template.FieldTags, template.FieldImages, template.FieldArchitectures, template.FieldStartupArgv, template.FieldStartupCommands, template.FieldVariables, template.FieldInstallKeep, template.FieldReadyPatterns, template.FieldConfigFiles, template.FieldBackupBefore, template.FieldBackupAfter, template.FieldDeniedFiles, template.FieldFeatures:
 			values[i] = new([]byte)
-		case template.FieldBuiltin, template.FieldImageEntrypoint, template.FieldTty:
+		case template.FieldBuiltin, template.FieldImageEntrypoint, template.FieldInstallClear, template.FieldTty:
 			values[i] = new(sql.NullBool)
 		case template.FieldRevision, template.FieldInstallTimeout, template.FieldStopGrace, template.FieldStartTimeout, template.FieldMemory, template.FieldCPU, template.FieldDisk, template.FieldSwap, template.FieldPortsWanted, template.FieldMinimumMemory, template.FieldMinimumCPU, template.FieldMinimumDisk:
 			values[i] = new(sql.NullInt64)
@@ -304,6 +308,20 @@ func (_m *Template) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field install_timeout", values[i])
 			} else if value.Valid {
 				_m.InstallTimeout = int(value.Int64)
+			}
+		case template.FieldInstallClear:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field install_clear", values[i])
+			} else if value.Valid {
+				_m.InstallClear = value.Bool
+			}
+		case template.FieldInstallKeep:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field install_keep", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.InstallKeep); err != nil {
+					return fmt.Errorf("unmarshal field install_keep: %w", err)
+				}
 			}
 		case template.FieldStopCommand:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -542,6 +560,12 @@ func (_m *Template) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("install_timeout=")
 	builder.WriteString(fmt.Sprintf("%v", _m.InstallTimeout))
+	builder.WriteString(", ")
+	builder.WriteString("install_clear=")
+	builder.WriteString(fmt.Sprintf("%v", _m.InstallClear))
+	builder.WriteString(", ")
+	builder.WriteString("install_keep=")
+	builder.WriteString(fmt.Sprintf("%v", _m.InstallKeep))
 	builder.WriteString(", ")
 	builder.WriteString("stop_command=")
 	builder.WriteString(_m.StopCommand)

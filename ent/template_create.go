@@ -263,6 +263,26 @@ func (_c *TemplateCreate) SetNillableInstallTimeout(v *int) *TemplateCreate {
 	return _c
 }
 
+// SetInstallClear sets the "install_clear" field.
+func (_c *TemplateCreate) SetInstallClear(v bool) *TemplateCreate {
+	_c.mutation.SetInstallClear(v)
+	return _c
+}
+
+// SetNillableInstallClear sets the "install_clear" field if the given value is not nil.
+func (_c *TemplateCreate) SetNillableInstallClear(v *bool) *TemplateCreate {
+	if v != nil {
+		_c.SetInstallClear(*v)
+	}
+	return _c
+}
+
+// SetInstallKeep sets the "install_keep" field.
+func (_c *TemplateCreate) SetInstallKeep(v []string) *TemplateCreate {
+	_c.mutation.SetInstallKeep(v)
+	return _c
+}
+
 // SetStopCommand sets the "stop_command" field.
 func (_c *TemplateCreate) SetStopCommand(v string) *TemplateCreate {
 	_c.mutation.SetStopCommand(v)
@@ -643,6 +663,14 @@ func (_c *TemplateCreate) defaults() error {
 		v := template.DefaultInstallTimeout
 		_c.mutation.SetInstallTimeout(v)
 	}
+	if _, ok := _c.mutation.InstallClear(); !ok {
+		v := template.DefaultInstallClear
+		_c.mutation.SetInstallClear(v)
+	}
+	if _, ok := _c.mutation.InstallKeep(); !ok {
+		v := template.DefaultInstallKeep
+		_c.mutation.SetInstallKeep(v)
+	}
 	if _, ok := _c.mutation.StopCommand(); !ok {
 		v := template.DefaultStopCommand
 		_c.mutation.SetStopCommand(v)
@@ -845,6 +873,12 @@ func (_c *TemplateCreate) check() error {
 		if err := template.InstallTimeoutValidator(v); err != nil {
 			return &ValidationError{Name: "install_timeout", err: fmt.Errorf(`ent: validator failed for field "Template.install_timeout": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.InstallClear(); !ok {
+		return &ValidationError{Name: "install_clear", err: errors.New(`ent: missing required field "Template.install_clear"`)}
+	}
+	if _, ok := _c.mutation.InstallKeep(); !ok {
+		return &ValidationError{Name: "install_keep", err: errors.New(`ent: missing required field "Template.install_keep"`)}
 	}
 	if _, ok := _c.mutation.StopCommand(); !ok {
 		return &ValidationError{Name: "stop_command", err: errors.New(`ent: missing required field "Template.stop_command"`)}
@@ -1092,6 +1126,14 @@ func (_c *TemplateCreate) createSpec() (*Template, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.InstallTimeout(); ok {
 		_spec.SetField(template.FieldInstallTimeout, field.TypeInt, value)
 		_node.InstallTimeout = value
+	}
+	if value, ok := _c.mutation.InstallClear(); ok {
+		_spec.SetField(template.FieldInstallClear, field.TypeBool, value)
+		_node.InstallClear = value
+	}
+	if value, ok := _c.mutation.InstallKeep(); ok {
+		_spec.SetField(template.FieldInstallKeep, field.TypeJSON, value)
+		_node.InstallKeep = value
 	}
 	if value, ok := _c.mutation.StopCommand(); ok {
 		_spec.SetField(template.FieldStopCommand, field.TypeString, value)
@@ -1496,6 +1538,30 @@ func (u *TemplateUpsert) UpdateInstallTimeout() *TemplateUpsert {
 // AddInstallTimeout adds v to the "install_timeout" field.
 func (u *TemplateUpsert) AddInstallTimeout(v int) *TemplateUpsert {
 	u.Add(template.FieldInstallTimeout, v)
+	return u
+}
+
+// SetInstallClear sets the "install_clear" field.
+func (u *TemplateUpsert) SetInstallClear(v bool) *TemplateUpsert {
+	u.Set(template.FieldInstallClear, v)
+	return u
+}
+
+// UpdateInstallClear sets the "install_clear" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateInstallClear() *TemplateUpsert {
+	u.SetExcluded(template.FieldInstallClear)
+	return u
+}
+
+// SetInstallKeep sets the "install_keep" field.
+func (u *TemplateUpsert) SetInstallKeep(v []string) *TemplateUpsert {
+	u.Set(template.FieldInstallKeep, v)
+	return u
+}
+
+// UpdateInstallKeep sets the "install_keep" field to the value that was provided on create.
+func (u *TemplateUpsert) UpdateInstallKeep() *TemplateUpsert {
+	u.SetExcluded(template.FieldInstallKeep)
 	return u
 }
 
@@ -2154,6 +2220,34 @@ func (u *TemplateUpsertOne) AddInstallTimeout(v int) *TemplateUpsertOne {
 func (u *TemplateUpsertOne) UpdateInstallTimeout() *TemplateUpsertOne {
 	return u.Update(func(s *TemplateUpsert) {
 		s.UpdateInstallTimeout()
+	})
+}
+
+// SetInstallClear sets the "install_clear" field.
+func (u *TemplateUpsertOne) SetInstallClear(v bool) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetInstallClear(v)
+	})
+}
+
+// UpdateInstallClear sets the "install_clear" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateInstallClear() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateInstallClear()
+	})
+}
+
+// SetInstallKeep sets the "install_keep" field.
+func (u *TemplateUpsertOne) SetInstallKeep(v []string) *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetInstallKeep(v)
+	})
+}
+
+// UpdateInstallKeep sets the "install_keep" field to the value that was provided on create.
+func (u *TemplateUpsertOne) UpdateInstallKeep() *TemplateUpsertOne {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateInstallKeep()
 	})
 }
 
@@ -3030,6 +3124,34 @@ func (u *TemplateUpsertBulk) AddInstallTimeout(v int) *TemplateUpsertBulk {
 func (u *TemplateUpsertBulk) UpdateInstallTimeout() *TemplateUpsertBulk {
 	return u.Update(func(s *TemplateUpsert) {
 		s.UpdateInstallTimeout()
+	})
+}
+
+// SetInstallClear sets the "install_clear" field.
+func (u *TemplateUpsertBulk) SetInstallClear(v bool) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetInstallClear(v)
+	})
+}
+
+// UpdateInstallClear sets the "install_clear" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateInstallClear() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateInstallClear()
+	})
+}
+
+// SetInstallKeep sets the "install_keep" field.
+func (u *TemplateUpsertBulk) SetInstallKeep(v []string) *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.SetInstallKeep(v)
+	})
+}
+
+// UpdateInstallKeep sets the "install_keep" field to the value that was provided on create.
+func (u *TemplateUpsertBulk) UpdateInstallKeep() *TemplateUpsertBulk {
+	return u.Update(func(s *TemplateUpsert) {
+		s.UpdateInstallKeep()
 	})
 }
 

@@ -312,6 +312,32 @@ func (_u *TemplateUpdate) AddInstallTimeout(v int) *TemplateUpdate {
 	return _u
 }
 
+// SetInstallClear sets the "install_clear" field.
+func (_u *TemplateUpdate) SetInstallClear(v bool) *TemplateUpdate {
+	_u.mutation.SetInstallClear(v)
+	return _u
+}
+
+// SetNillableInstallClear sets the "install_clear" field if the given value is not nil.
+func (_u *TemplateUpdate) SetNillableInstallClear(v *bool) *TemplateUpdate {
+	if v != nil {
+		_u.SetInstallClear(*v)
+	}
+	return _u
+}
+
+// SetInstallKeep sets the "install_keep" field.
+func (_u *TemplateUpdate) SetInstallKeep(v []string) *TemplateUpdate {
+	_u.mutation.SetInstallKeep(v)
+	return _u
+}
+
+// AppendInstallKeep appends value to the "install_keep" field.
+func (_u *TemplateUpdate) AppendInstallKeep(v []string) *TemplateUpdate {
+	_u.mutation.AppendInstallKeep(v)
+	return _u
+}
+
 // SetStopCommand sets the "stop_command" field.
 func (_u *TemplateUpdate) SetStopCommand(v string) *TemplateUpdate {
 	_u.mutation.SetStopCommand(v)
@@ -981,6 +1007,17 @@ func (_u *TemplateUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedInstallTimeout(); ok {
 		_spec.AddField(template.FieldInstallTimeout, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.InstallClear(); ok {
+		_spec.SetField(template.FieldInstallClear, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.InstallKeep(); ok {
+		_spec.SetField(template.FieldInstallKeep, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedInstallKeep(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldInstallKeep, value)
+		})
+	}
 	if value, ok := _u.mutation.StopCommand(); ok {
 		_spec.SetField(template.FieldStopCommand, field.TypeString, value)
 	}
@@ -1448,6 +1485,32 @@ func (_u *TemplateUpdateOne) SetNillableInstallTimeout(v *int) *TemplateUpdateOn
 // AddInstallTimeout adds value to the "install_timeout" field.
 func (_u *TemplateUpdateOne) AddInstallTimeout(v int) *TemplateUpdateOne {
 	_u.mutation.AddInstallTimeout(v)
+	return _u
+}
+
+// SetInstallClear sets the "install_clear" field.
+func (_u *TemplateUpdateOne) SetInstallClear(v bool) *TemplateUpdateOne {
+	_u.mutation.SetInstallClear(v)
+	return _u
+}
+
+// SetNillableInstallClear sets the "install_clear" field if the given value is not nil.
+func (_u *TemplateUpdateOne) SetNillableInstallClear(v *bool) *TemplateUpdateOne {
+	if v != nil {
+		_u.SetInstallClear(*v)
+	}
+	return _u
+}
+
+// SetInstallKeep sets the "install_keep" field.
+func (_u *TemplateUpdateOne) SetInstallKeep(v []string) *TemplateUpdateOne {
+	_u.mutation.SetInstallKeep(v)
+	return _u
+}
+
+// AppendInstallKeep appends value to the "install_keep" field.
+func (_u *TemplateUpdateOne) AppendInstallKeep(v []string) *TemplateUpdateOne {
+	_u.mutation.AppendInstallKeep(v)
 	return _u
 }
 
@@ -2149,6 +2212,17 @@ func (_u *TemplateUpdateOne) sqlSave(ctx context.Context) (_node *Template, err 
 	}
 	if value, ok := _u.mutation.AddedInstallTimeout(); ok {
 		_spec.AddField(template.FieldInstallTimeout, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.InstallClear(); ok {
+		_spec.SetField(template.FieldInstallClear, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.InstallKeep(); ok {
+		_spec.SetField(template.FieldInstallKeep, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedInstallKeep(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, template.FieldInstallKeep, value)
+		})
 	}
 	if value, ok := _u.mutation.StopCommand(); ok {
 		_spec.SetField(template.FieldStopCommand, field.TypeString, value)

@@ -94,6 +94,14 @@ func (r *mutationResolver) ResetCrashCount(ctx context.Context, input model.Rese
 	return &model.ResetCrashCountPayload{Server: row}, nil
 }
 
+func (r *mutationResolver) InstallServer(ctx context.Context, input model.InstallServerInput) (*model.InstallServerPayload, error) {
+	row, err := r.r.Servers.Install(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.InstallServerPayload{Server: row}, nil
+}
+
 func (r *mutationResolver) SuspendServer(ctx context.Context, input model.SuspendServerInput) (*model.SuspendServerPayload, error) {
 	row, err := r.r.Servers.Suspend(ctx, input.ID)
 	if err != nil {
@@ -138,6 +146,12 @@ func (r *serverResolver) Stats(ctx context.Context, obj *ent.Server) (*metrics.S
 func (r *serverStateChangeResolver) Server(ctx context.Context, obj *servers.StateChange) (*ent.Server, error) {
 	q, err := r.r.Client.Server.Query().Where(server.ID(obj.ServerID)).CollectFields(ctx, "Server", "Node")
 	return single(ctx, "server", q, err)
+}
+
+func (r *subscriptionResolver) InstallProgress(ctx context.Context, serverID string) (<-chan *servers.InstallProgress, error) {
+	return stream.Start(ctx, r.r.Streams, func(ctx context.Context, send func(*servers.InstallProgress) error) error {
+		return r.r.Servers.FollowInstall(ctx, serverID, func(p servers.InstallProgress) error { return send(&p) })
+	}), nil
 }
 
 func (r *subscriptionResolver) ServerStateChanged(ctx context.Context, serverID string) (<-chan *servers.StateChange, error) {

@@ -937,6 +937,8 @@ var (
 		{Name: "power", Type: field.TypeEnum, Enums: []string{"RUN", "STOP", "KILL"}, Default: "STOP"},
 		{Name: "generation", Type: field.TypeInt64, Default: 1},
 		{Name: "run", Type: field.TypeInt64, Default: 0},
+		{Name: "install", Type: field.TypeInt64, Default: 0},
+		{Name: "install_seq", Type: field.TypeInt64, Default: 0},
 		{Name: "pending_restart", Type: field.TypeBool, Default: false},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
 		{Name: "keep_files", Type: field.TypeBool, Default: false},
@@ -964,19 +966,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "servers_nodes_servers",
-				Columns:    []*schema.Column{ServersColumns[41]},
+				Columns:    []*schema.Column{ServersColumns[43]},
 				RefColumns: []*schema.Column{NodesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_templates_servers",
-				Columns:    []*schema.Column{ServersColumns[42]},
+				Columns:    []*schema.Column{ServersColumns[44]},
 				RefColumns: []*schema.Column{TemplatesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_users_servers",
-				Columns:    []*schema.Column{ServersColumns[43]},
+				Columns:    []*schema.Column{ServersColumns[45]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -990,17 +992,17 @@ var (
 			{
 				Name:    "server_owner_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[43]},
+				Columns: []*schema.Column{ServersColumns[45]},
 			},
 			{
 				Name:    "server_node_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[41]},
+				Columns: []*schema.Column{ServersColumns[43]},
 			},
 			{
 				Name:    "server_template_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[42]},
+				Columns: []*schema.Column{ServersColumns[44]},
 			},
 			{
 				Name:    "server_name",
@@ -1010,12 +1012,12 @@ var (
 			{
 				Name:    "server_state",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[29]},
+				Columns: []*schema.Column{ServersColumns[31]},
 			},
 			{
 				Name:    "server_deleted_at",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[27]},
+				Columns: []*schema.Column{ServersColumns[29]},
 			},
 		},
 	}
@@ -1350,6 +1352,8 @@ var (
 		{Name: "install_script", Type: field.TypeString, Size: 262144, Default: ""},
 		{Name: "install_entrypoint", Type: field.TypeString, Size: 255, Default: ""},
 		{Name: "install_timeout", Type: field.TypeInt, Default: 1800},
+		{Name: "install_clear", Type: field.TypeBool, Default: false},
+		{Name: "install_keep", Type: field.TypeJSON},
 		{Name: "stop_command", Type: field.TypeString, Size: 1024, Default: ""},
 		{Name: "stop_signal", Type: field.TypeString, Size: 16, Default: "SIGTERM"},
 		{Name: "stop_grace", Type: field.TypeInt, Default: 30},

@@ -1624,58 +1624,70 @@ func init() {
 	server.DefaultRun = serverDescRun.Default.(int64)
 	// server.RunValidator is a validator for the "run" field. It is called by the builders before save.
 	server.RunValidator = serverDescRun.Validators[0].(func(int64) error)
+	// serverDescInstall is the schema descriptor for install field.
+	serverDescInstall := serverFields[26].Descriptor()
+	// server.DefaultInstall holds the default value on creation for the install field.
+	server.DefaultInstall = serverDescInstall.Default.(int64)
+	// server.InstallValidator is a validator for the "install" field. It is called by the builders before save.
+	server.InstallValidator = serverDescInstall.Validators[0].(func(int64) error)
+	// serverDescInstallSeq is the schema descriptor for install_seq field.
+	serverDescInstallSeq := serverFields[27].Descriptor()
+	// server.DefaultInstallSeq holds the default value on creation for the install_seq field.
+	server.DefaultInstallSeq = serverDescInstallSeq.Default.(int64)
+	// server.InstallSeqValidator is a validator for the "install_seq" field. It is called by the builders before save.
+	server.InstallSeqValidator = serverDescInstallSeq.Validators[0].(func(int64) error)
 	// serverDescPendingRestart is the schema descriptor for pending_restart field.
-	serverDescPendingRestart := serverFields[26].Descriptor()
+	serverDescPendingRestart := serverFields[28].Descriptor()
 	// server.DefaultPendingRestart holds the default value on creation for the pending_restart field.
 	server.DefaultPendingRestart = serverDescPendingRestart.Default.(bool)
 	// serverDescKeepFiles is the schema descriptor for keep_files field.
-	serverDescKeepFiles := serverFields[28].Descriptor()
+	serverDescKeepFiles := serverFields[30].Descriptor()
 	// server.DefaultKeepFiles holds the default value on creation for the keep_files field.
 	server.DefaultKeepFiles = serverDescKeepFiles.Default.(bool)
 	// serverDescStateReason is the schema descriptor for state_reason field.
-	serverDescStateReason := serverFields[30].Descriptor()
+	serverDescStateReason := serverFields[32].Descriptor()
 	// server.DefaultStateReason holds the default value on creation for the state_reason field.
 	server.DefaultStateReason = serverDescStateReason.Default.(string)
 	// server.StateReasonValidator is a validator for the "state_reason" field. It is called by the builders before save.
 	server.StateReasonValidator = serverDescStateReason.Validators[0].(func(string) error)
 	// serverDescStateChangedAt is the schema descriptor for state_changed_at field.
-	serverDescStateChangedAt := serverFields[31].Descriptor()
+	serverDescStateChangedAt := serverFields[33].Descriptor()
 	// server.DefaultStateChangedAt holds the default value on creation for the state_changed_at field.
 	server.DefaultStateChangedAt = serverDescStateChangedAt.Default.(func() time.Time)
 	// serverDescObservedGeneration is the schema descriptor for observed_generation field.
-	serverDescObservedGeneration := serverFields[32].Descriptor()
+	serverDescObservedGeneration := serverFields[34].Descriptor()
 	// server.DefaultObservedGeneration holds the default value on creation for the observed_generation field.
 	server.DefaultObservedGeneration = serverDescObservedGeneration.Default.(int64)
 	// server.ObservedGenerationValidator is a validator for the "observed_generation" field. It is called by the builders before save.
 	server.ObservedGenerationValidator = serverDescObservedGeneration.Validators[0].(func(int64) error)
 	// serverDescOomKilled is the schema descriptor for oom_killed field.
-	serverDescOomKilled := serverFields[34].Descriptor()
+	serverDescOomKilled := serverFields[36].Descriptor()
 	// server.DefaultOomKilled holds the default value on creation for the oom_killed field.
 	server.DefaultOomKilled = serverDescOomKilled.Default.(bool)
 	// serverDescCrashCount is the schema descriptor for crash_count field.
-	serverDescCrashCount := serverFields[35].Descriptor()
+	serverDescCrashCount := serverFields[37].Descriptor()
 	// server.DefaultCrashCount holds the default value on creation for the crash_count field.
 	server.DefaultCrashCount = serverDescCrashCount.Default.(int)
 	// server.CrashCountValidator is a validator for the "crash_count" field. It is called by the builders before save.
 	server.CrashCountValidator = serverDescCrashCount.Validators[0].(func(int) error)
 	// serverDescLastLines is the schema descriptor for last_lines field.
-	serverDescLastLines := serverFields[36].Descriptor()
+	serverDescLastLines := serverFields[38].Descriptor()
 	// server.DefaultLastLines holds the default value on creation for the last_lines field.
 	server.DefaultLastLines = serverDescLastLines.Default.([]string)
 	// serverDescCrashResets is the schema descriptor for crash_resets field.
-	serverDescCrashResets := serverFields[38].Descriptor()
+	serverDescCrashResets := serverFields[40].Descriptor()
 	// server.DefaultCrashResets holds the default value on creation for the crash_resets field.
 	server.DefaultCrashResets = serverDescCrashResets.Default.(int64)
 	// server.CrashResetsValidator is a validator for the "crash_resets" field. It is called by the builders before save.
 	server.CrashResetsValidator = serverDescCrashResets.Validators[0].(func(int64) error)
 	// serverDescConsoleSeq is the schema descriptor for console_seq field.
-	serverDescConsoleSeq := serverFields[39].Descriptor()
+	serverDescConsoleSeq := serverFields[41].Descriptor()
 	// server.DefaultConsoleSeq holds the default value on creation for the console_seq field.
 	server.DefaultConsoleSeq = serverDescConsoleSeq.Default.(int64)
 	// server.ConsoleSeqValidator is a validator for the "console_seq" field. It is called by the builders before save.
 	server.ConsoleSeqValidator = serverDescConsoleSeq.Validators[0].(func(int64) error)
 	// serverDescConsoleBytes is the schema descriptor for console_bytes field.
-	serverDescConsoleBytes := serverFields[40].Descriptor()
+	serverDescConsoleBytes := serverFields[42].Descriptor()
 	// server.DefaultConsoleBytes holds the default value on creation for the console_bytes field.
 	server.DefaultConsoleBytes = serverDescConsoleBytes.Default.(int64)
 	// server.ConsoleBytesValidator is a validator for the "console_bytes" field. It is called by the builders before save.
@@ -2258,100 +2270,108 @@ func init() {
 	template.DefaultInstallTimeout = templateDescInstallTimeout.Default.(int)
 	// template.InstallTimeoutValidator is a validator for the "install_timeout" field. It is called by the builders before save.
 	template.InstallTimeoutValidator = templateDescInstallTimeout.Validators[0].(func(int) error)
+	// templateDescInstallClear is the schema descriptor for install_clear field.
+	templateDescInstallClear := templateFields[19].Descriptor()
+	// template.DefaultInstallClear holds the default value on creation for the install_clear field.
+	template.DefaultInstallClear = templateDescInstallClear.Default.(bool)
+	// templateDescInstallKeep is the schema descriptor for install_keep field.
+	templateDescInstallKeep := templateFields[20].Descriptor()
+	// template.DefaultInstallKeep holds the default value on creation for the install_keep field.
+	template.DefaultInstallKeep = templateDescInstallKeep.Default.([]string)
 	// templateDescStopCommand is the schema descriptor for stop_command field.
-	templateDescStopCommand := templateFields[19].Descriptor()
+	templateDescStopCommand := templateFields[21].Descriptor()
 	// template.DefaultStopCommand holds the default value on creation for the stop_command field.
 	template.DefaultStopCommand = templateDescStopCommand.Default.(string)
 	// template.StopCommandValidator is a validator for the "stop_command" field. It is called by the builders before save.
 	template.StopCommandValidator = templateDescStopCommand.Validators[0].(func(string) error)
 	// templateDescStopSignal is the schema descriptor for stop_signal field.
-	templateDescStopSignal := templateFields[20].Descriptor()
+	templateDescStopSignal := templateFields[22].Descriptor()
 	// template.DefaultStopSignal holds the default value on creation for the stop_signal field.
 	template.DefaultStopSignal = templateDescStopSignal.Default.(string)
 	// template.StopSignalValidator is a validator for the "stop_signal" field. It is called by the builders before save.
 	template.StopSignalValidator = templateDescStopSignal.Validators[0].(func(string) error)
 	// templateDescStopGrace is the schema descriptor for stop_grace field.
-	templateDescStopGrace := templateFields[21].Descriptor()
+	templateDescStopGrace := templateFields[23].Descriptor()
 	// template.DefaultStopGrace holds the default value on creation for the stop_grace field.
 	template.DefaultStopGrace = templateDescStopGrace.Default.(int)
 	// template.StopGraceValidator is a validator for the "stop_grace" field. It is called by the builders before save.
 	template.StopGraceValidator = templateDescStopGrace.Validators[0].(func(int) error)
 	// templateDescReadyPatterns is the schema descriptor for ready_patterns field.
-	templateDescReadyPatterns := templateFields[22].Descriptor()
+	templateDescReadyPatterns := templateFields[24].Descriptor()
 	// template.DefaultReadyPatterns holds the default value on creation for the ready_patterns field.
 	template.DefaultReadyPatterns = templateDescReadyPatterns.Default.([]string)
 	// templateDescStartTimeout is the schema descriptor for start_timeout field.
-	templateDescStartTimeout := templateFields[23].Descriptor()
+	templateDescStartTimeout := templateFields[25].Descriptor()
 	// template.DefaultStartTimeout holds the default value on creation for the start_timeout field.
 	template.DefaultStartTimeout = templateDescStartTimeout.Default.(int)
 	// template.StartTimeoutValidator is a validator for the "start_timeout" field. It is called by the builders before save.
 	template.StartTimeoutValidator = templateDescStartTimeout.Validators[0].(func(int) error)
 	// templateDescTty is the schema descriptor for tty field.
-	templateDescTty := templateFields[25].Descriptor()
+	templateDescTty := templateFields[27].Descriptor()
 	// template.DefaultTty holds the default value on creation for the tty field.
 	template.DefaultTty = templateDescTty.Default.(bool)
 	// templateDescMemory is the schema descriptor for memory field.
-	templateDescMemory := templateFields[26].Descriptor()
+	templateDescMemory := templateFields[28].Descriptor()
 	// template.DefaultMemory holds the default value on creation for the memory field.
 	template.DefaultMemory = templateDescMemory.Default.(int64)
 	// template.MemoryValidator is a validator for the "memory" field. It is called by the builders before save.
 	template.MemoryValidator = templateDescMemory.Validators[0].(func(int64) error)
 	// templateDescCPU is the schema descriptor for cpu field.
-	templateDescCPU := templateFields[27].Descriptor()
+	templateDescCPU := templateFields[29].Descriptor()
 	// template.DefaultCPU holds the default value on creation for the cpu field.
 	template.DefaultCPU = templateDescCPU.Default.(int)
 	// template.CPUValidator is a validator for the "cpu" field. It is called by the builders before save.
 	template.CPUValidator = templateDescCPU.Validators[0].(func(int) error)
 	// templateDescDisk is the schema descriptor for disk field.
-	templateDescDisk := templateFields[28].Descriptor()
+	templateDescDisk := templateFields[30].Descriptor()
 	// template.DefaultDisk holds the default value on creation for the disk field.
 	template.DefaultDisk = templateDescDisk.Default.(int64)
 	// template.DiskValidator is a validator for the "disk" field. It is called by the builders before save.
 	template.DiskValidator = templateDescDisk.Validators[0].(func(int64) error)
 	// templateDescSwap is the schema descriptor for swap field.
-	templateDescSwap := templateFields[29].Descriptor()
+	templateDescSwap := templateFields[31].Descriptor()
 	// template.DefaultSwap holds the default value on creation for the swap field.
 	template.DefaultSwap = templateDescSwap.Default.(int64)
 	// template.SwapValidator is a validator for the "swap" field. It is called by the builders before save.
 	template.SwapValidator = templateDescSwap.Validators[0].(func(int64) error)
 	// templateDescPortsWanted is the schema descriptor for ports_wanted field.
-	templateDescPortsWanted := templateFields[30].Descriptor()
+	templateDescPortsWanted := templateFields[32].Descriptor()
 	// template.DefaultPortsWanted holds the default value on creation for the ports_wanted field.
 	template.DefaultPortsWanted = templateDescPortsWanted.Default.(int)
 	// template.PortsWantedValidator is a validator for the "ports_wanted" field. It is called by the builders before save.
 	template.PortsWantedValidator = templateDescPortsWanted.Validators[0].(func(int) error)
 	// templateDescMinimumMemory is the schema descriptor for minimum_memory field.
-	templateDescMinimumMemory := templateFields[31].Descriptor()
+	templateDescMinimumMemory := templateFields[33].Descriptor()
 	// template.DefaultMinimumMemory holds the default value on creation for the minimum_memory field.
 	template.DefaultMinimumMemory = templateDescMinimumMemory.Default.(int64)
 	// template.MinimumMemoryValidator is a validator for the "minimum_memory" field. It is called by the builders before save.
 	template.MinimumMemoryValidator = templateDescMinimumMemory.Validators[0].(func(int64) error)
 	// templateDescMinimumCPU is the schema descriptor for minimum_cpu field.
-	templateDescMinimumCPU := templateFields[32].Descriptor()
+	templateDescMinimumCPU := templateFields[34].Descriptor()
 	// template.DefaultMinimumCPU holds the default value on creation for the minimum_cpu field.
 	template.DefaultMinimumCPU = templateDescMinimumCPU.Default.(int)
 	// template.MinimumCPUValidator is a validator for the "minimum_cpu" field. It is called by the builders before save.
 	template.MinimumCPUValidator = templateDescMinimumCPU.Validators[0].(func(int) error)
 	// templateDescMinimumDisk is the schema descriptor for minimum_disk field.
-	templateDescMinimumDisk := templateFields[33].Descriptor()
+	templateDescMinimumDisk := templateFields[35].Descriptor()
 	// template.DefaultMinimumDisk holds the default value on creation for the minimum_disk field.
 	template.DefaultMinimumDisk = templateDescMinimumDisk.Default.(int64)
 	// template.MinimumDiskValidator is a validator for the "minimum_disk" field. It is called by the builders before save.
 	template.MinimumDiskValidator = templateDescMinimumDisk.Validators[0].(func(int64) error)
 	// templateDescBackupBefore is the schema descriptor for backup_before field.
-	templateDescBackupBefore := templateFields[35].Descriptor()
+	templateDescBackupBefore := templateFields[37].Descriptor()
 	// template.DefaultBackupBefore holds the default value on creation for the backup_before field.
 	template.DefaultBackupBefore = templateDescBackupBefore.Default.([]string)
 	// templateDescBackupAfter is the schema descriptor for backup_after field.
-	templateDescBackupAfter := templateFields[36].Descriptor()
+	templateDescBackupAfter := templateFields[38].Descriptor()
 	// template.DefaultBackupAfter holds the default value on creation for the backup_after field.
 	template.DefaultBackupAfter = templateDescBackupAfter.Default.([]string)
 	// templateDescDeniedFiles is the schema descriptor for denied_files field.
-	templateDescDeniedFiles := templateFields[37].Descriptor()
+	templateDescDeniedFiles := templateFields[39].Descriptor()
 	// template.DefaultDeniedFiles holds the default value on creation for the denied_files field.
 	template.DefaultDeniedFiles = templateDescDeniedFiles.Default.([]string)
 	// templateDescFeatures is the schema descriptor for features field.
-	templateDescFeatures := templateFields[38].Descriptor()
+	templateDescFeatures := templateFields[40].Descriptor()
 	// template.DefaultFeatures holds the default value on creation for the features field.
 	template.DefaultFeatures = templateDescFeatures.Default.([]string)
 	// templateDescID is the schema descriptor for id field.

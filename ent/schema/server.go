@@ -99,6 +99,10 @@ func serverDesired() []ent.Field {
 			Comment("Counts the changes of what is wanted: the node's reports name the one they acted on."),
 		field.Int64("run").Default(0).NonNegative().Annotations(hidden()).
 			Comment("Counts the starts that were asked for: a restart asks for the next one."),
+		field.Int64("install").Default(0).NonNegative().Annotations(hidden()).
+			Comment("Counts the installations that were asked for."),
+		field.Int64("install_seq").Default(0).NonNegative().Annotations(hidden()).
+			Comment("Last console line before the last installation that was asked for."),
 		field.Bool("pending_restart").Default(false).
 			Comment("Whether something was changed that the next start will apply."),
 		field.Time("deleted_at").Optional().Nillable().Annotations(hidden()).

@@ -79,6 +79,10 @@ func templateInstall() []ent.Field {
 			Comment("Program that runs the script; empty for sh."),
 		field.Int("install_timeout").Default(1800).Positive().
 			Comment("Seconds that the installation may take."),
+		field.Bool("install_clear").Default(false).
+			Comment("Whether installing again begins by removing the files that installKeep does not name."),
+		field.Strings("install_keep").Default([]string{}).
+			Comment("Patterns of the files that installing again keeps."),
 	}
 }
 

@@ -74,6 +74,10 @@ const (
 	FieldGeneration = "generation"
 	// FieldRun holds the string denoting the run field in the database.
 	FieldRun = "run"
+	// FieldInstall holds the string denoting the install field in the database.
+	FieldInstall = "install"
+	// FieldInstallSeq holds the string denoting the install_seq field in the database.
+	FieldInstallSeq = "install_seq"
 	// FieldPendingRestart holds the string denoting the pending_restart field in the database.
 	FieldPendingRestart = "pending_restart"
 	// FieldDeletedAt holds the string denoting the deleted_at field in the database.
@@ -229,6 +233,8 @@ var Columns = []string{
 	FieldPower,
 	FieldGeneration,
 	FieldRun,
+	FieldInstall,
+	FieldInstallSeq,
 	FieldPendingRestart,
 	FieldDeletedAt,
 	FieldKeepFiles,
@@ -334,6 +340,14 @@ var (
 	DefaultRun int64
 	// RunValidator is a validator for the "run" field. It is called by the builders before save.
 	RunValidator func(int64) error
+	// DefaultInstall holds the default value on creation for the "install" field.
+	DefaultInstall int64
+	// InstallValidator is a validator for the "install" field. It is called by the builders before save.
+	InstallValidator func(int64) error
+	// DefaultInstallSeq holds the default value on creation for the "install_seq" field.
+	DefaultInstallSeq int64
+	// InstallSeqValidator is a validator for the "install_seq" field. It is called by the builders before save.
+	InstallSeqValidator func(int64) error
 	// DefaultPendingRestart holds the default value on creation for the "pending_restart" field.
 	DefaultPendingRestart bool
 	// DefaultKeepFiles holds the default value on creation for the "keep_files" field.
@@ -563,6 +577,16 @@ func ByGeneration(opts ...sql.OrderTermOption) OrderOption {
 // ByRun orders the results by the run field.
 func ByRun(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRun, opts...).ToFunc()
+}
+
+// ByInstall orders the results by the install field.
+func ByInstall(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInstall, opts...).ToFunc()
+}
+
+// ByInstallSeq orders the results by the install_seq field.
+func ByInstallSeq(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInstallSeq, opts...).ToFunc()
 }
 
 // ByPendingRestart orders the results by the pending_restart field.

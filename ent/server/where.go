@@ -186,6 +186,16 @@ func Run(v int64) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldRun, v))
 }
 
+// Install applies equality check predicate on the "install" field. It's identical to InstallEQ.
+func Install(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldInstall, v))
+}
+
+// InstallSeq applies equality check predicate on the "install_seq" field. It's identical to InstallSeqEQ.
+func InstallSeq(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldInstallSeq, v))
+}
+
 // PendingRestart applies equality check predicate on the "pending_restart" field. It's identical to PendingRestartEQ.
 func PendingRestart(v bool) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldPendingRestart, v))
@@ -1519,6 +1529,86 @@ func RunLT(v int64) predicate.Server {
 // RunLTE applies the LTE predicate on the "run" field.
 func RunLTE(v int64) predicate.Server {
 	return predicate.Server(sql.FieldLTE(FieldRun, v))
+}
+
+// InstallEQ applies the EQ predicate on the "install" field.
+func InstallEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldInstall, v))
+}
+
+// InstallNEQ applies the NEQ predicate on the "install" field.
+func InstallNEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldInstall, v))
+}
+
+// InstallIn applies the In predicate on the "install" field.
+func InstallIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldInstall, vs...))
+}
+
+// InstallNotIn applies the NotIn predicate on the "install" field.
+func InstallNotIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldInstall, vs...))
+}
+
+// InstallGT applies the GT predicate on the "install" field.
+func InstallGT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldInstall, v))
+}
+
+// InstallGTE applies the GTE predicate on the "install" field.
+func InstallGTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldInstall, v))
+}
+
+// InstallLT applies the LT predicate on the "install" field.
+func InstallLT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldInstall, v))
+}
+
+// InstallLTE applies the LTE predicate on the "install" field.
+func InstallLTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldInstall, v))
+}
+
+// InstallSeqEQ applies the EQ predicate on the "install_seq" field.
+func InstallSeqEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldInstallSeq, v))
+}
+
+// InstallSeqNEQ applies the NEQ predicate on the "install_seq" field.
+func InstallSeqNEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldInstallSeq, v))
+}
+
+// InstallSeqIn applies the In predicate on the "install_seq" field.
+func InstallSeqIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldInstallSeq, vs...))
+}
+
+// InstallSeqNotIn applies the NotIn predicate on the "install_seq" field.
+func InstallSeqNotIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldInstallSeq, vs...))
+}
+
+// InstallSeqGT applies the GT predicate on the "install_seq" field.
+func InstallSeqGT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldInstallSeq, v))
+}
+
+// InstallSeqGTE applies the GTE predicate on the "install_seq" field.
+func InstallSeqGTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldInstallSeq, v))
+}
+
+// InstallSeqLT applies the LT predicate on the "install_seq" field.
+func InstallSeqLT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldInstallSeq, v))
+}
+
+// InstallSeqLTE applies the LTE predicate on the "install_seq" field.
+func InstallSeqLTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldInstallSeq, v))
 }
 
 // PendingRestartEQ applies the EQ predicate on the "pending_restart" field.

@@ -60,6 +60,10 @@ const (
 	FieldInstallEntrypoint = "install_entrypoint"
 	// FieldInstallTimeout holds the string denoting the install_timeout field in the database.
 	FieldInstallTimeout = "install_timeout"
+	// FieldInstallClear holds the string denoting the install_clear field in the database.
+	FieldInstallClear = "install_clear"
+	// FieldInstallKeep holds the string denoting the install_keep field in the database.
+	FieldInstallKeep = "install_keep"
 	// FieldStopCommand holds the string denoting the stop_command field in the database.
 	FieldStopCommand = "stop_command"
 	// FieldStopSignal holds the string denoting the stop_signal field in the database.
@@ -137,6 +141,8 @@ var Columns = []string{
 	FieldInstallScript,
 	FieldInstallEntrypoint,
 	FieldInstallTimeout,
+	FieldInstallClear,
+	FieldInstallKeep,
 	FieldStopCommand,
 	FieldStopSignal,
 	FieldStopGrace,
@@ -239,6 +245,10 @@ var (
 	DefaultInstallTimeout int
 	// InstallTimeoutValidator is a validator for the "install_timeout" field. It is called by the builders before save.
 	InstallTimeoutValidator func(int) error
+	// DefaultInstallClear holds the default value on creation for the "install_clear" field.
+	DefaultInstallClear bool
+	// DefaultInstallKeep holds the default value on creation for the "install_keep" field.
+	DefaultInstallKeep []string
 	// DefaultStopCommand holds the default value on creation for the "stop_command" field.
 	DefaultStopCommand string
 	// StopCommandValidator is a validator for the "stop_command" field. It is called by the builders before save.
@@ -398,6 +408,11 @@ func ByInstallEntrypoint(opts ...sql.OrderTermOption) OrderOption {
 // ByInstallTimeout orders the results by the install_timeout field.
 func ByInstallTimeout(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldInstallTimeout, opts...).ToFunc()
+}
+
+// ByInstallClear orders the results by the install_clear field.
+func ByInstallClear(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInstallClear, opts...).ToFunc()
 }
 
 // ByStopCommand orders the results by the stop_command field.

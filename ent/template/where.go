@@ -141,6 +141,11 @@ func InstallTimeout(v int) predicate.Template {
 	return predicate.Template(sql.FieldEQ(FieldInstallTimeout, v))
 }
 
+// InstallClear applies equality check predicate on the "install_clear" field. It's identical to InstallClearEQ.
+func InstallClear(v bool) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldInstallClear, v))
+}
+
 // StopCommand applies equality check predicate on the "stop_command" field. It's identical to StopCommandEQ.
 func StopCommand(v string) predicate.Template {
 	return predicate.Template(sql.FieldEQ(FieldStopCommand, v))
@@ -979,6 +984,16 @@ func InstallTimeoutLT(v int) predicate.Template {
 // InstallTimeoutLTE applies the LTE predicate on the "install_timeout" field.
 func InstallTimeoutLTE(v int) predicate.Template {
 	return predicate.Template(sql.FieldLTE(FieldInstallTimeout, v))
+}
+
+// InstallClearEQ applies the EQ predicate on the "install_clear" field.
+func InstallClearEQ(v bool) predicate.Template {
+	return predicate.Template(sql.FieldEQ(FieldInstallClear, v))
+}
+
+// InstallClearNEQ applies the NEQ predicate on the "install_clear" field.
+func InstallClearNEQ(v bool) predicate.Template {
+	return predicate.Template(sql.FieldNEQ(FieldInstallClear, v))
 }
 
 // StopCommandEQ applies the EQ predicate on the "stop_command" field.

@@ -557,6 +557,18 @@ type ImportTemplatePayload struct {
 	Report *egg.Report `json:"report"`
 }
 
+// What installServer needs.
+type InstallServerInput struct {
+	// The server.
+	ID string `json:"id"`
+}
+
+// Answer of installServer.
+type InstallServerPayload struct {
+	// The server, which is being installed.
+	Server *ent.Server `json:"server"`
+}
+
 // What killServer needs.
 type KillServerInput struct {
 	// The server.

@@ -131,6 +131,8 @@ func (p *reportPort) event(ctx context.Context, nodeID string, e *protocol.Event
 	switch what := e.GetEvent().(type) {
 	case *protocol.EventsResponse_ServerState:
 		return p.servers.Observed(ctx, nodeID, []*protocol.Observed{what.ServerState})
+	case *protocol.EventsResponse_InstallProgress:
+		return p.servers.Installing(ctx, nodeID, what.InstallProgress)
 	case *protocol.EventsResponse_Usage:
 		at := protocol.Time(e.GetAtUs())
 		if err := p.metrics.Store(ctx, nodeID, at, what.Usage); err != nil {

@@ -8,7 +8,7 @@ import "slices"
 // States are reported by a node that may have been out of reach, so a state that is passed through quickly
 // (STARTING, STOPPING) may be skipped; the table allows the direct step wherever that can happen.
 var transitions = map[ServerState][]ServerState{
-	ServerStateInstalling:   {ServerStateStopped, ServerStateStarting, ServerStateError, ServerStateStopping},
+	ServerStateInstalling:   {ServerStateStopped, ServerStateStarting, ServerStateRunning, ServerStateCrashed, ServerStateError, ServerStateStopping},
 	ServerStateStopped:      {ServerStateInstalling, ServerStateStarting, ServerStateRunning, ServerStateTransferring, ServerStateRestoring, ServerStateError},
 	ServerStateStarting:     {ServerStateRunning, ServerStateStopping, ServerStateStopped, ServerStateCrashed, ServerStateError},
 	ServerStateRunning:      {ServerStateStopping, ServerStateStopped, ServerStateStarting, ServerStateCrashed, ServerStateError, ServerStateTransferring},

@@ -68,6 +68,9 @@ func (s *Service) make(ctx context.Context, e audit.Entry, in CreateInput, plan 
 		if in.StartOnInstall {
 			create.SetPower(kind.PowerRun).SetRun(1).SetState(kind.ServerStateStarting).SetStateReason("asked to start")
 		}
+		if plan.template.InstallScript != "" {
+			installs(create)
+		}
 		sv, err := create.Save(ctx)
 		if err != nil {
 			return fmt.Errorf("store server: %w", err)

@@ -62,6 +62,7 @@ func (s *Service) wanted(ctx context.Context, where func(*sql.Selector)) ([]Want
 		}
 		out[i].Apply = &protocol.ApplyServerRequest{Spec: spec(sv, recipes.Of(sv)), Desired: &protocol.Desired{
 			Generation: uint64(sv.Generation), Power: powers[sv.Power], Run: uint64(sv.Run), CrashResets: uint64(sv.CrashResets),
+			Install: uint64(sv.Install),
 		}}
 	}
 	return out, nil
@@ -145,6 +146,7 @@ func spec(sv *ent.Server, t document.Template) *protocol.ServerSpec {
 		Console:     &protocol.ConsoleSpec{After: uint64(sv.ConsoleSeq), LinesPerSecond: int64(or(sv.ConsoleRateLines, 0)), BytesPerSecond: or(sv.ConsoleRateBytes, 0)},
 		NetworkMode: string(sv.NetworkMode), Network: or(sv.Network, ""), Tty: t.Terminal,
 	}
+	out.Install, out.Secrets = installation(sv, t)
 	command := startup(t, sv.StartupCommand)
 	if len(command.Argv) > 0 {
 		out.Argv = placeholder.Argv(command.Argv, environment)

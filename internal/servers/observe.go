@@ -116,6 +116,9 @@ func (s *Service) accept(ctx context.Context, sv *ent.Server, u *ent.ServerUpdat
 			return errStale
 		}
 		u.SetState(state).SetStateReason(clean(o.GetReason())).SetStateChangedAt(protocol.Time(o.GetAtUs()))
+		if installed(sv.State, state, o.GetReason()) {
+			u.SetInstalledAt(now())
+		}
 		if state == kind.ServerStateStarting { // anew, and not still: what was changed meanwhile waits for the next start
 			u.SetPendingRestart(false)
 		}

@@ -27,6 +27,8 @@ type Fields struct {
 	InstallImage, InstallScript *string
 	InstallEntrypoint           *string
 	InstallTimeout              *int
+	InstallClear                *bool
+	InstallKeep                 []string
 	TTY                         *bool
 	DeniedFiles, FeatureHints   []string
 
@@ -97,6 +99,8 @@ func (f Fields) ontoInstall(t *document.Template) {
 	set(&install.Script, f.InstallScript)
 	set(&install.Entrypoint, f.InstallEntrypoint)
 	set(&install.Timeout, f.InstallTimeout)
+	set(&install.Clear, f.InstallClear)
+	setList(&install.Keep, f.InstallKeep)
 	if t.Install = &install; strings.TrimSpace(install.Script) == "" {
 		t.Install = nil
 	}
@@ -118,7 +122,7 @@ func setList[T any](to *[]T, v []T) {
 var apiFields = map[string]string{
 	"startup": "startup", "startup.shell": "startup", "startup.argv": "startupArgv",
 	"install.image": "installImage", "install.script": "installScript", "install.entrypoint": "installEntrypoint",
-	"install.timeout": "installTimeout", "ready.patterns": "readyPatterns", "ready.timeout": "startTimeout",
+	"install.timeout": "installTimeout", "install.clear": "installClear", "install.keep": "installKeep", "ready.patterns": "readyPatterns", "ready.timeout": "startTimeout",
 	"stop.command": "stopCommand", "stop.signal": "stopSignal", "stop.grace": "stopGrace", "terminal": "tty", "ports": "portsWanted",
 	"startup.commands": "startupCommands", "startup.imageEntrypoint": "imageEntrypoint",
 	"minimum.memory": "minimumMemory", "minimum.cpu": "minimumCpu", "minimum.disk": "minimumDisk",

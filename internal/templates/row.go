@@ -29,6 +29,7 @@ func Document(row *ent.Template) document.Template {
 	if row.InstallScript != "" {
 		t.Install = &document.Install{
 			Image: row.InstallImage, Entrypoint: row.InstallEntrypoint, Script: row.InstallScript, Timeout: row.InstallTimeout,
+			Clear: row.InstallClear, Keep: row.InstallKeep,
 		}
 	}
 	return t
@@ -81,6 +82,8 @@ func store(m *ent.TemplateMutation, t document.Template) {
 	m.SetInstallEntrypoint(install.Entrypoint)
 	m.SetInstallScript(install.Script)
 	m.SetInstallTimeout(install.Timeout)
+	m.SetInstallClear(install.Clear)
+	m.SetInstallKeep(list(install.Keep))
 }
 
 // list is stored as an empty one where there is none.

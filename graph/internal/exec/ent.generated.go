@@ -15302,6 +15302,52 @@ func fieldContext_Template_installTimeout(_ context.Context, ec *executionContex
 	return graphql.NewScalarFieldContext("Template", field, false, false, "Int")
 }
 
+func _Template_installClear(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_installClear(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InstallClear, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_installClear(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "Boolean")
+}
+
+func _Template_installKeep(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Template_installKeep(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InstallKeep, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Template_installKeep(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Template", field, false, false, "String")
+}
+
 func _Template_stopCommand(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Template) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -30627,6 +30673,16 @@ func _Template(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			}
 		case "installTimeout":
 			out.Values[i] = _Template_installTimeout(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "installClear":
+			out.Values[i] = _Template_installClear(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "installKeep":
+			out.Values[i] = _Template_installKeep(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

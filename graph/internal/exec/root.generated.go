@@ -85,6 +85,7 @@ type MutationResolver interface {
 	RestartServer(ctx context.Context, input model.RestartServerInput) (*model.RestartServerPayload, error)
 	KillServer(ctx context.Context, input model.KillServerInput) (*model.KillServerPayload, error)
 	ResetCrashCount(ctx context.Context, input model.ResetCrashCountInput) (*model.ResetCrashCountPayload, error)
+	InstallServer(ctx context.Context, input model.InstallServerInput) (*model.InstallServerPayload, error)
 	SuspendServer(ctx context.Context, input model.SuspendServerInput) (*model.SuspendServerPayload, error)
 	UnsuspendServer(ctx context.Context, input model.UnsuspendServerInput) (*model.UnsuspendServerPayload, error)
 	CloneServer(ctx context.Context, input servers.CloneInput) (*model.CloneServerPayload, error)
@@ -131,6 +132,7 @@ type SubscriptionResolver interface {
 	WebhookChanged(ctx context.Context, id *string) (<-chan *model.WebhookChangedEvent, error)
 	Console(ctx context.Context, serverID string, after *uint64) (<-chan *console.Batch, error)
 	NodeStats(ctx context.Context, nodeID string) (<-chan *metrics.NodeUsage, error)
+	InstallProgress(ctx context.Context, serverID string) (<-chan *servers.InstallProgress, error)
 	ServerStateChanged(ctx context.Context, serverID string) (<-chan *servers.StateChange, error)
 	ServerStats(ctx context.Context, serverID string) (<-chan *metrics.Stats, error)
 }
@@ -783,6 +785,20 @@ func field_Mutation_importTemplate_args(ctx context.Context, ec *executionContex
 	return args, nil
 }
 
+func field_Mutation_installServer_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.InstallServerInput, error) {
+			return unmarshalNInstallServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐInstallServerInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func field_Mutation_killServer_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1390,6 +1406,20 @@ func field_Subscription_console_args(ctx context.Context, ec *executionContext, 
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func field_Subscription_installProgress_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "serverId",
+		func(ctx context.Context, v any) (string, error) {
+			return unmarshalNID2string(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["serverId"] = arg0
 	return args, nil
 }
 
@@ -4133,6 +4163,50 @@ func fieldContext_Mutation_resetCrashCount(ctx context.Context, ec *executionCon
 	return fc, nil
 }
 
+func _Mutation_installServer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_installServer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().InstallServer(ctx, fc.Args["input"].(model.InstallServerInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.InstallServerPayload) graphql.Marshaler {
+			return marshalNInstallServerPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐInstallServerPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_installServer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InstallServerPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_installServer_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Mutation_suspendServer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6069,6 +6143,50 @@ func fieldContext_Subscription_nodeStats(ctx context.Context, ec *executionConte
 	return fc, nil
 }
 
+func _Subscription_installProgress(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Subscription_installProgress(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().InstallProgress(ctx, fc.Args["serverId"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *servers.InstallProgress) graphql.Marshaler {
+			return marshalNInstallProgress2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐInstallProgress(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Subscription_installProgress(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InstallProgress(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Subscription_installProgress_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Subscription_serverStateChanged(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -6594,6 +6712,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "installServer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_installServer(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "suspendServer":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_suspendServer(ctx, ec, field)
@@ -6842,6 +6967,8 @@ func _Subscription(ctx context.Context, ec *executionContext, sel ast.SelectionS
 		return _Subscription_console(ctx, ec, fields[0])
 	case "nodeStats":
 		return _Subscription_nodeStats(ctx, ec, fields[0])
+	case "installProgress":
+		return _Subscription_installProgress(ctx, ec, fields[0])
 	case "serverStateChanged":
 		return _Subscription_serverStateChanged(ctx, ec, fields[0])
 	case "serverStats":

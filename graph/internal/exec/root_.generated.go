@@ -129,6 +129,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("HostNodeWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputHostNodeWhereInput)),
 			graphql.NewInputUnmarshaler("ImportTemplateFromUrlInput", graphql.BindUnmarshaler(ec, unmarshalInputImportTemplateFromUrlInput)),
 			graphql.NewInputUnmarshaler("ImportTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputImportTemplateInput)),
+			graphql.NewInputUnmarshaler("InstallServerInput", graphql.BindUnmarshaler(ec, unmarshalInputInstallServerInput)),
 			graphql.NewInputUnmarshaler("InviteOrder", graphql.BindUnmarshaler(ec, unmarshalInputInviteOrder)),
 			graphql.NewInputUnmarshaler("InviteWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteWhereInput)),
 			graphql.NewInputUnmarshaler("KillServerInput", graphql.BindUnmarshaler(ec, unmarshalInputKillServerInput)),
@@ -8353,6 +8354,14 @@ type Template implements Node {
   """
   installTimeout: Int!
   """
+  Whether installing again begins by removing the files that installKeep does not name.
+  """
+  installClear: Boolean!
+  """
+  Patterns of the files that installing again keeps.
+  """
+  installKeep: [String!]!
+  """
   Command that is written to the console to stop the server.
   """
   stopCommand: String!
@@ -11051,6 +11060,18 @@ type ResetCrashCountPayload {
   server: Server!
 }
 
+"What installServer needs."
+input InstallServerInput {
+  "The server."
+  id: ID!
+}
+
+"Answer of installServer."
+type InstallServerPayload {
+  "The server, which is being installed."
+  server: Server!
+}
+
 "What suspendServer needs."
 input SuspendServerInput {
   "The server."
@@ -11143,6 +11164,11 @@ extend type Mutation {
     "Which server."
     input: ResetCrashCountInput!
   ): ResetCrashCountPayload!
+  "Runs the install script of the server's template once more. Files stay unless the template says otherwise. Needs server.install there."
+  installServer(
+    "Which server."
+    input: InstallServerInput!
+  ): InstallServerPayload!
   "Stops a server and keeps it from starting. Needs server.suspend."
   suspendServer(
     "Which server."
@@ -11174,7 +11200,24 @@ type ServerStateChange {
   reason: String!
 }
 
+"A step of an installation."
+type InstallProgress {
+  "INSTALLING, and at the end the state that followed: STOPPED or STARTING, or ERROR when it has failed."
+  state: ServerState!
+  "How far it is, from 0 to 1. The script itself tells no progress."
+  progress: Float!
+  "What is being done; at the end why it has failed, empty when it has not."
+  message: String!
+  "What was written to the console since the step before. Values of secret variables are masked."
+  lines: [ConsoleLine!]!
+}
+
 extend type Subscription {
+  "How the installation of a server goes on; complete when it has ended. Needs console.read there."
+  installProgress(
+    "The server."
+    serverId: ID!
+  ): InstallProgress!
   "Changes of one server's state. Needs server.read there."
   serverStateChanged(
     "The server."
@@ -11411,6 +11454,10 @@ input CreateTemplateInput {
   installEntrypoint: String
   "Seconds after which an installation has failed."
   installTimeout: Int
+  "Whether installing again begins by removing the files that installKeep does not name. Without it no file is removed."
+  installClear: Boolean
+  "Names and patterns below the server's directory that installing again keeps, such as saves or config/*.ini."
+  installKeep: [String!]
   "Line that stops the program when it is sent to its console. Without it the stop signal is sent."
   stopCommand: String
   "Signal that stops the program when there is no stop command, such as SIGINT."
@@ -11497,6 +11544,10 @@ input UpdateTemplateInput {
   installEntrypoint: String
   "Seconds after which an installation has failed."
   installTimeout: Int
+  "Whether installing again begins by removing the files that installKeep does not name. Without it no file is removed."
+  installClear: Boolean
+  "Names and patterns below the server's directory that installing again keeps, such as saves or config/*.ini."
+  installKeep: [String!]
   "Line that stops the program when it is sent to its console. Without it the stop signal is sent."
   stopCommand: String
   "Signal that stops the program when there is no stop command, such as SIGINT."
@@ -13455,6 +13506,28 @@ func childFields_ImportTemplatePayload(ctx context.Context, ec *executionContext
 	return nil, fmt.Errorf("no field named %q was found under type ImportTemplatePayload", field.Name)
 }
 
+func childFields_InstallProgress(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "state":
+		return fieldContext_InstallProgress_state(ctx, ec, field)
+	case "progress":
+		return fieldContext_InstallProgress_progress(ctx, ec, field)
+	case "message":
+		return fieldContext_InstallProgress_message(ctx, ec, field)
+	case "lines":
+		return fieldContext_InstallProgress_lines(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InstallProgress", field.Name)
+}
+
+func childFields_InstallServerPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "server":
+		return fieldContext_InstallServerPayload_server(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InstallServerPayload", field.Name)
+}
+
 func childFields_Invite(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -14541,6 +14614,10 @@ func childFields_Template(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_Template_installEntrypoint(ctx, ec, field)
 	case "installTimeout":
 		return fieldContext_Template_installTimeout(ctx, ec, field)
+	case "installClear":
+		return fieldContext_Template_installClear(ctx, ec, field)
+	case "installKeep":
+		return fieldContext_Template_installKeep(ctx, ec, field)
 	case "stopCommand":
 		return fieldContext_Template_stopCommand(ctx, ec, field)
 	case "stopSignal":

@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/model"
+	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/servers"
@@ -195,6 +196,139 @@ func _EnvironmentVariable_value(ctx context.Context, ec *executionContext, field
 }
 func fieldContext_EnvironmentVariable_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("EnvironmentVariable", field, false, false, "String")
+}
+
+func _InstallProgress_state(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.InstallProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InstallProgress_state(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v kind.ServerState) graphql.Marshaler {
+			return marshalNServerState2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐServerState(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InstallProgress_state(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstallProgress", field, false, false, "ServerState")
+}
+
+func _InstallProgress_progress(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.InstallProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InstallProgress_progress(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Progress, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return marshalNFloat2float64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InstallProgress_progress(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstallProgress", field, false, false, "Float")
+}
+
+func _InstallProgress_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.InstallProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InstallProgress_message(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InstallProgress_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstallProgress", field, false, false, "String")
+}
+
+func _InstallProgress_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.InstallProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InstallProgress_lines(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lines, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []console.Line) graphql.Marshaler {
+			return marshalNConsoleLine2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋconsoleᚐLineᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InstallProgress_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstallProgress",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ConsoleLine(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InstallServerPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InstallServerPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InstallServerPayload_server(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Server, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Server) graphql.Marshaler {
+			return marshalNServer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐServer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InstallServerPayload_server(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstallServerPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Server(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _KillServerPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.KillServerPayload) (ret graphql.Marshaler) {
@@ -1234,6 +1368,48 @@ func UnmarshalEnvironmentVariableInput(ctx context.Context, raw any) (kind.EnvVa
 	return out, err
 }
 
+func unmarshalInputInstallServerInput(ctx context.Context, ec *executionContext, obj any) (model.InstallServerInput, error) {
+	var it model.InstallServerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalInstallServerInput unmarshals raw into the InstallServerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalInstallServerInput(ctx context.Context, raw any) (model.InstallServerInput, error) {
+	var out model.InstallServerInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "InstallServerInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputKillServerInput(ctx context.Context, ec *executionContext, obj any) (model.KillServerInput, error) {
 	var it model.KillServerInput
 	if obj == nil {
@@ -1832,6 +2008,87 @@ func _EnvironmentVariable(ctx context.Context, ec *executionContext, sel ast.Sel
 	return out
 }
 
+var installProgressImplementors = []string{"InstallProgress"}
+
+func _InstallProgress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *servers.InstallProgress) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, installProgressImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InstallProgress")
+		case "state":
+			out.Values[i] = _InstallProgress_state(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "progress":
+			out.Values[i] = _InstallProgress_progress(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = _InstallProgress_message(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lines":
+			out.Values[i] = _InstallProgress_lines(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var installServerPayloadImplementors = []string{"InstallServerPayload"}
+
+func _InstallServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InstallServerPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, installServerPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InstallServerPayload")
+		case "server":
+			out.Values[i] = _InstallServerPayload_server(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var killServerPayloadImplementors = []string{"KillServerPayload"}
 
 func _KillServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.KillServerPayload) graphql.Marshaler {
@@ -2312,6 +2569,27 @@ func marshalNEnvironmentVariable2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalyst�
 func unmarshalNEnvironmentVariableInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐEnvVar(ctx context.Context, ec *executionContext, v any) (kind.EnvVar, error) {
 	res, err := unmarshalInputEnvironmentVariableInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNInstallProgress2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐInstallProgress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *servers.InstallProgress) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InstallProgress!")
+		return graphql.Null
+	}
+	return _InstallProgress(ctx, ec, sel, v)
+}
+
+func unmarshalNInstallServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐInstallServerInput(ctx context.Context, ec *executionContext, v any) (model.InstallServerInput, error) {
+	res, err := unmarshalInputInstallServerInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNInstallServerPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐInstallServerPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InstallServerPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InstallServerPayload!")
+		return graphql.Null
+	}
+	return _InstallServerPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNKillServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐKillServerInput(ctx context.Context, ec *executionContext, v any) (model.KillServerInput, error) {

@@ -487,7 +487,7 @@ func unmarshalInputCreateTemplateInput(ctx context.Context, ec *executionContext
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "description", "author", "images", "defaultImage", "startup", "startupArgv", "variables", "installImage", "installScript", "installEntrypoint", "installTimeout", "stopCommand", "stopSignal", "stopGrace", "readyPatterns", "startTimeout", "crashPolicy", "tty", "memory", "cpu", "disk", "swap", "portsWanted", "deniedFiles", "features", "slug", "tags", "architectures", "startupCommands", "imageEntrypoint", "configFiles", "minimumMemory", "minimumCpu", "minimumDisk", "backupBefore", "backupAfter"}
+	fieldsInOrder := [...]string{"name", "description", "author", "images", "defaultImage", "startup", "startupArgv", "variables", "installImage", "installScript", "installEntrypoint", "installTimeout", "installClear", "installKeep", "stopCommand", "stopSignal", "stopGrace", "readyPatterns", "startTimeout", "crashPolicy", "tty", "memory", "cpu", "disk", "swap", "portsWanted", "deniedFiles", "features", "slug", "tags", "architectures", "startupCommands", "imageEntrypoint", "configFiles", "minimumMemory", "minimumCpu", "minimumDisk", "backupBefore", "backupAfter"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -578,6 +578,20 @@ func unmarshalInputCreateTemplateInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.InstallTimeout = data
+		case "installClear":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("installClear"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.InstallClear = data
+		case "installKeep":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("installKeep"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.InstallKeep = data
 		case "stopCommand":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stopCommand"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
@@ -1242,7 +1256,7 @@ func unmarshalInputUpdateTemplateInput(ctx context.Context, ec *executionContext
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "author", "images", "defaultImage", "startup", "startupArgv", "variables", "installImage", "installScript", "installEntrypoint", "installTimeout", "stopCommand", "stopSignal", "stopGrace", "readyPatterns", "startTimeout", "crashPolicy", "tty", "memory", "cpu", "disk", "swap", "portsWanted", "deniedFiles", "features", "slug", "tags", "architectures", "startupCommands", "imageEntrypoint", "configFiles", "minimumMemory", "minimumCpu", "minimumDisk", "backupBefore", "backupAfter"}
+	fieldsInOrder := [...]string{"id", "name", "description", "author", "images", "defaultImage", "startup", "startupArgv", "variables", "installImage", "installScript", "installEntrypoint", "installTimeout", "installClear", "installKeep", "stopCommand", "stopSignal", "stopGrace", "readyPatterns", "startTimeout", "crashPolicy", "tty", "memory", "cpu", "disk", "swap", "portsWanted", "deniedFiles", "features", "slug", "tags", "architectures", "startupCommands", "imageEntrypoint", "configFiles", "minimumMemory", "minimumCpu", "minimumDisk", "backupBefore", "backupAfter"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1340,6 +1354,20 @@ func unmarshalInputUpdateTemplateInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.InstallTimeout = data
+		case "installClear":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("installClear"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.InstallClear = data
+		case "installKeep":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("installKeep"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.InstallKeep = data
 		case "stopCommand":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stopCommand"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)

@@ -72,6 +72,10 @@ type Install struct {
 	Script     string `json:"script"`
 	// Timeout is seconds.
 	Timeout int `json:"timeout,omitempty"`
+	// Clear has installing again begin by removing the files that Keep does not name: patterns of path.Match, whose
+	// directories stay with all that is in them.
+	Clear bool     `json:"clear,omitempty"`
+	Keep  []string `json:"keep,omitempty"`
 }
 
 // Ready is how a started program is recognised as ready.

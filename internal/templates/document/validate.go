@@ -267,6 +267,26 @@ func (t Template) checkInstall() error {
 			return err
 		}
 	}
+	return t.Install.checkKeep()
+}
+
+// checkKeep refuses patterns that can match nothing.
+func (i *Install) checkKeep() error {
+	if len(i.Keep) > maxList {
+		return wrong("install.keep", "has more than %d elements", maxList)
+	}
+	if len(i.Keep) > 0 && !i.Clear {
+		return wrong("install.keep", "says what stays when files are removed: set install.clear, too")
+	}
+	for n, pattern := range i.Keep {
+		field := fmt.Sprintf("install.keep[%d]", n)
+		if err := line(field, pattern, maxPattern); err != nil {
+			return err
+		}
+		if _, err := path.Match(pattern, ""); err != nil || strings.Trim(pattern, "/") == "" || slices.Contains(strings.Split(pattern, "/"), "..") {
+			return wrong(field, "is no pattern of a name below the server's directory, such as saves or config/*.ini")
+		}
+	}
 	return nil
 }
 

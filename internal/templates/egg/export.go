@@ -74,6 +74,7 @@ func losses(t document.Template) []string {
 		{"startup.argv", len(t.Startup.Argv) > 0},
 		{"startup.commands", len(t.Startup.Commands) > 0},
 		{"variables.secret", slices.ContainsFunc(t.Variables, func(v kind.TemplateVariable) bool { return v.Secret })},
+		{"install.clear", t.Install != nil && t.Install.Clear},
 		{"install.timeout", t.Install != nil && t.Install.Timeout != document.DefaultInstallTimeout},
 		{"ready.timeout", t.Ready.Timeout != document.DefaultReadyTimeout},
 		{"stop.grace", t.Stop.Grace != nil && *t.Stop.Grace != document.DefaultGrace},

@@ -3,11 +3,14 @@ package egg_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,17 +43,45 @@ f=$(mktemp "$RECORD/${0##*/}.XXXXXX")
 printf '%s\0' "$@" > "$f"
 `
 
+// record is the recorder's file: written once, before anything is started, since a process that is just being forked
+// would have it open for writing, and a file that is open for writing cannot be executed.
+var record = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "recorder")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "recorder")
+	return file, os.WriteFile(file, []byte(recorder), 0o755)
+})
+
+func TestMain(m *testing.M) {
+	file, err := record()
+	code := 1
+	if err == nil {
+		code = m.Run()
+	}
+	if err := errors.Join(err, os.RemoveAll(filepath.Dir(file))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
 // start runs a template's startup under bash, in a directory with programs that record how they were started, and returns
 // the arguments of each start of the first of them, in order.
 func start(t *testing.T, tmpl document.Template, programs []string, values map[string]string) [][]string {
 	t.Helper()
-	home, record := t.TempDir(), t.TempDir()
+	home, starts := t.TempDir(), t.TempDir()
+	file, err := record()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, p := range programs {
 		path := filepath.Join(home, p)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(recorder), 0o755); err != nil {
+		if err := os.Symlink(file, path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -59,7 +90,7 @@ func start(t *testing.T, tmpl document.Template, programs []string, values map[s
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/bin/bash", "-c", line)
 	cmd.Dir = home
-	cmd.Env = []string{"RECORD=" + record, "PATH=" + home + "/bin:/usr/bin:/bin", "HOME=" + home}
+	cmd.Env = []string{"RECORD=" + starts, "PATH=" + home + "/bin:/usr/bin:/bin", "HOME=" + home}
 	for key, value := range values {
 		if !document.Guarded(key) {
 			cmd.Env = append(cmd.Env, key+"="+value)
@@ -72,11 +103,11 @@ func start(t *testing.T, tmpl document.Template, programs []string, values map[s
 	if left, _ := filepath.Glob(filepath.Join(home, "pwned*")); len(left) > 0 {
 		t.Fatalf("a value became a command: %v\n%s", left, out)
 	}
-	files, err := filepath.Glob(filepath.Join(record, filepath.Base(programs[0])+".*"))
+	files, err := filepath.Glob(filepath.Join(starts, filepath.Base(programs[0])+".*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var starts [][]string
+	var found [][]string
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err != nil {
@@ -86,10 +117,10 @@ func start(t *testing.T, tmpl document.Template, programs []string, values map[s
 		for arg := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte{0}), []byte{0}) {
 			args = append(args, string(arg))
 		}
-		starts = append(starts, args)
+		found = append(found, args)
 	}
-	slices.SortFunc(starts, slices.Compare)
-	return starts
+	slices.SortFunc(found, slices.Compare)
+	return found
 }
 
 // hostile are values that would do harm if a shell evaluated them.
