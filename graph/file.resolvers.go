@@ -11,6 +11,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/internal/exec"
 	"github.com/catalyst-panel/catalyst/graph/model"
+	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/files"
 )
 
@@ -77,6 +78,38 @@ func (r *mutationResolver) CreateDownload(ctx context.Context, input files.Downl
 	return r.r.Files.CreateDownload(ctx, input)
 }
 
+func (r *mutationResolver) CompressFiles(ctx context.Context, input files.CompressInput) (*model.CompressFilesPayload, error) {
+	t, err := r.r.Files.Compress(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CompressFilesPayload{Transfer: t}, nil
+}
+
+func (r *mutationResolver) DecompressFile(ctx context.Context, input files.DecompressInput) (*model.DecompressFilePayload, error) {
+	t, err := r.r.Files.Decompress(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.DecompressFilePayload{Transfer: t}, nil
+}
+
+func (r *mutationResolver) PullFile(ctx context.Context, input files.PullInput) (*model.PullFilePayload, error) {
+	t, err := r.r.Files.Pull(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.PullFilePayload{Transfer: t}, nil
+}
+
+func (r *mutationResolver) CancelFileTransfer(ctx context.Context, input model.CancelFileTransferInput) (*model.CancelFileTransferPayload, error) {
+	t, err := r.r.Files.CancelTransfer(ctx, input.ServerID, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CancelFileTransferPayload{Transfer: t}, nil
+}
+
 func (r *serverResolver) Files(ctx context.Context, obj *ent.Server, path string, first *int, after *string, orderBy *model.FileOrder) (*model.FileEntryConnection, error) {
 	in, err := listing(path, first, after, orderBy)
 	if err != nil {
@@ -99,6 +132,24 @@ func (r *serverResolver) SearchFiles(ctx context.Context, obj *ent.Server, query
 		return nil, err
 	}
 	return &model.FileSearch{Files: found, Truncated: more}, nil
+}
+
+func (r *serverResolver) Archive(ctx context.Context, obj *ent.Server, path string, limit int) (*model.ArchiveContents, error) {
+	found, more, err := r.r.Files.Look(ctx, obj.ID, path, limit)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ArchiveContents{Entries: found, Truncated: more}, nil
+}
+
+func (r *serverResolver) FileTransfers(ctx context.Context, obj *ent.Server) ([]files.Transfer, error) {
+	return r.r.Files.Transfers(ctx, obj.ID)
+}
+
+func (r *subscriptionResolver) FileTransferProgress(ctx context.Context, serverID string) (<-chan *files.Transfer, error) {
+	return stream.Start(ctx, r.r.Streams, func(ctx context.Context, send func(*files.Transfer) error) error {
+		return r.r.Files.FollowTransfers(ctx, serverID, func(t files.Transfer) error { return send(&t) })
+	}), nil
 }
 
 func (r *Resolver) File() exec.FileResolver { return &fileResolver{r} }

@@ -133,7 +133,7 @@ func TestF4(t *testing.T) {
 			p.world(t)
 			want := picture(t, filepath.Join(p.root, "world"))
 			p.pack(t, "packed"+format.Ending(), format)
-			done, err := archive.Unpack(t.Context(), p.tree, "packed"+format.Ending(), "restored", archive.Default(), nil)
+			done, err := archive.Unpack(t.Context(), p.tree, "packed"+format.Ending(), "restored", archive.Options{Limits: archive.Default()})
 			if err != nil || done.LeftOut != 0 {
 				t.Fatal(done, err)
 			}
@@ -188,7 +188,7 @@ func TestForeignPrograms(t *testing.T) {
 	} {
 		run(p.root, args[0], append(args[1:], name, "world")...)
 		into := "of " + name
-		if _, err := archive.Unpack(t.Context(), p.tree, name, into, archive.Default(), nil); err != nil {
+		if _, err := archive.Unpack(t.Context(), p.tree, name, into, archive.Options{Limits: archive.Default()}); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
@@ -322,7 +322,7 @@ func TestF3(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(p.root, test.file), test.content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			done, err := archive.Unpack(t.Context(), p.tree, test.file, "into", small, nil)
+			done, err := archive.Unpack(t.Context(), p.tree, test.file, "into", archive.Options{Limits: small})
 			if (err != nil) != test.refused || err != nil && fault.CodeOf(err) != fault.BadUserInput && fault.CodeOf(err) != fault.Conflict {
 				t.Fatalf("%+v, %v", done, err)
 			}
@@ -364,13 +364,13 @@ func TestUnpackOver(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := archive.Unpack(t.Context(), p.tree, "bad.tar", "", archive.Default(), nil); fault.CodeOf(err) != fault.Conflict {
+	if _, err := archive.Unpack(t.Context(), p.tree, "bad.tar", "", archive.Options{Limits: archive.Default()}); fault.CodeOf(err) != fault.Conflict {
 		t.Errorf("a file over a directory: %v", err)
 	}
 	if _, err := os.Stat(at("aaa")); err == nil {
 		t.Error("half of an archive was unpacked")
 	}
-	if _, err := archive.Unpack(t.Context(), p.tree, "pack.tar", "", archive.Default(), nil); err != nil {
+	if _, err := archive.Unpack(t.Context(), p.tree, "pack.tar", "", archive.Options{Limits: archive.Default()}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"mods/mine.jar": "mine", "mods/new.jar": "x", "eula.txt": "xxx"} {
@@ -380,7 +380,7 @@ func TestUnpackOver(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := archive.Unpack(ctx, p.tree, "pack.tar", "late", archive.Default(), nil); !errors.Is(err, context.Canceled) {
+	if _, err := archive.Unpack(ctx, p.tree, "pack.tar", "late", archive.Options{Limits: archive.Default()}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -436,7 +436,7 @@ func FuzzUnpack(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(p.root, name), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := archive.Unpack(t.Context(), p.tree, name, "into", limits, nil)
+		_, err := archive.Unpack(t.Context(), p.tree, name, "into", archive.Options{Limits: limits})
 		if err != nil && fault.CodeOf(err) == fault.Internal {
 			t.Errorf("%v", err)
 		}

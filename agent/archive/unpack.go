@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 
 	"github.com/catalyst-panel/catalyst/agent/files"
@@ -20,11 +21,23 @@ type Unpacked struct {
 	LeftOut int
 }
 
+// Options says how an archive is unpacked.
+type Options struct {
+	Limits Limits
+	// Leave says what is left out, by its clean path in the tree; nil leaves nothing out.
+	Leave func(path string) bool
+	// Progress is told how many bytes of the archive were read; nil when nobody asks.
+	Progress Scanned
+}
+
 // Unpack unpacks an archive of the tree into a directory of it, which is made when it is missing. What is there is replaced
 // where the archive has a file of the same name. After an error the directory is as it was.
-func Unpack(ctx context.Context, tree *files.Tree, archive, into string, limits Limits, told Scanned) (Unpacked, error) {
+func Unpack(ctx context.Context, tree *files.Tree, archive, into string, o Options) (Unpacked, error) {
 	format, err := ByName(archive)
 	if err != nil {
+		return Unpacked{}, err
+	}
+	if into, err = files.Clean(into); err != nil {
 		return Unpacked{}, err
 	}
 	f, err := tree.Open(archive)
@@ -36,8 +49,8 @@ func Unpack(ctx context.Context, tree *files.Tree, archive, into string, limits 
 	if err != nil {
 		return Unpacked{}, err
 	}
-	u := &unpacker{into: staged.Tree}
-	err = u.read(ctx, f, format, limits, told)
+	u := &unpacker{into: staged.Tree, leave: func(name string) bool { return o.Leave != nil && o.Leave(path.Join(into, name)) }}
+	err = u.read(ctx, f, format, o)
 	if err == nil {
 		err = staged.MergeInto(ctx, into)
 	}
@@ -46,13 +59,14 @@ func Unpack(ctx context.Context, tree *files.Tree, archive, into string, limits 
 
 type unpacker struct {
 	into  *files.Tree
+	leave func(name string) bool
 	links []member // made last, so that nothing is written through them
 	dirs  []member // get their modes and times when they are full
 	done  Unpacked
 }
 
-func (u *unpacker) read(ctx context.Context, f *files.File, format Format, limits Limits, told Scanned) error {
-	if err := scan(ctx, f, format, limits, told, u.take); err != nil {
+func (u *unpacker) read(ctx context.Context, f *files.File, format Format, o Options) error {
+	if err := scan(ctx, f, format, o.Limits, o.Progress, u.take); err != nil {
 		return err
 	}
 	for _, l := range u.links {
@@ -72,6 +86,10 @@ func (u *unpacker) read(ctx context.Context, f *files.File, format Format, limit
 func (u *unpacker) take(m member) error {
 	u.done.Entries++
 	if m.name == "." {
+		return nil
+	}
+	if u.leave(m.name) {
+		u.done.LeftOut++
 		return nil
 	}
 	switch m.kind {

@@ -49,6 +49,17 @@ const (
 	FileServiceChmodFilesProcedure = "/catalyst.agent.v1.FileService/ChmodFiles"
 	// FileServiceDeleteFilesProcedure is the fully-qualified name of the FileService's DeleteFiles RPC.
 	FileServiceDeleteFilesProcedure = "/catalyst.agent.v1.FileService/DeleteFiles"
+	// FileServiceCompressFilesProcedure is the fully-qualified name of the FileService's CompressFiles
+	// RPC.
+	FileServiceCompressFilesProcedure = "/catalyst.agent.v1.FileService/CompressFiles"
+	// FileServiceDecompressFileProcedure is the fully-qualified name of the FileService's
+	// DecompressFile RPC.
+	FileServiceDecompressFileProcedure = "/catalyst.agent.v1.FileService/DecompressFile"
+	// FileServicePullFileProcedure is the fully-qualified name of the FileService's PullFile RPC.
+	FileServicePullFileProcedure = "/catalyst.agent.v1.FileService/PullFile"
+	// FileServiceLookIntoArchiveProcedure is the fully-qualified name of the FileService's
+	// LookIntoArchive RPC.
+	FileServiceLookIntoArchiveProcedure = "/catalyst.agent.v1.FileService/LookIntoArchive"
 )
 
 // FileServiceClient is a client for the catalyst.agent.v1.FileService service.
@@ -69,6 +80,16 @@ type FileServiceClient interface {
 	ChmodFiles(context.Context, *connect.Request[ChmodFilesRequest]) (*connect.Response[ChmodFilesResponse], error)
 	// DeleteFiles removes names and everything in them, in order, as RenameFiles.
 	DeleteFiles(context.Context, *connect.Request[DeleteFilesRequest]) (*connect.Response[DeleteFilesResponse], error)
+	// CompressFiles packs files into an archive of the server, and tells how far it is. It ends with the call, and then leaves
+	// nothing.
+	CompressFiles(context.Context, *connect.Request[CompressFilesRequest]) (*connect.ServerStreamForClient[FileProgress], error)
+	// DecompressFile unpacks an archive of the server, as CompressFiles.
+	DecompressFile(context.Context, *connect.Request[DecompressFileRequest]) (*connect.ServerStreamForClient[FileProgress], error)
+	// PullFile downloads a file from somewhere else, as CompressFiles. The agent dials public addresses only, and those that
+	// the panel allows.
+	PullFile(context.Context, *connect.Request[PullFileRequest]) (*connect.ServerStreamForClient[FileProgress], error)
+	// LookIntoArchive names what is in an archive of the server.
+	LookIntoArchive(context.Context, *connect.Request[LookIntoArchiveRequest]) (*connect.Response[LookIntoArchiveResponse], error)
 }
 
 // NewFileServiceClient constructs a client for the catalyst.agent.v1.FileService service. By
@@ -130,6 +151,30 @@ func NewFileServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(fileServiceMethods.ByName("DeleteFiles")),
 			connect.WithClientOptions(opts...),
 		),
+		compressFiles: connect.NewClient[CompressFilesRequest, FileProgress](
+			httpClient,
+			baseURL+FileServiceCompressFilesProcedure,
+			connect.WithSchema(fileServiceMethods.ByName("CompressFiles")),
+			connect.WithClientOptions(opts...),
+		),
+		decompressFile: connect.NewClient[DecompressFileRequest, FileProgress](
+			httpClient,
+			baseURL+FileServiceDecompressFileProcedure,
+			connect.WithSchema(fileServiceMethods.ByName("DecompressFile")),
+			connect.WithClientOptions(opts...),
+		),
+		pullFile: connect.NewClient[PullFileRequest, FileProgress](
+			httpClient,
+			baseURL+FileServicePullFileProcedure,
+			connect.WithSchema(fileServiceMethods.ByName("PullFile")),
+			connect.WithClientOptions(opts...),
+		),
+		lookIntoArchive: connect.NewClient[LookIntoArchiveRequest, LookIntoArchiveResponse](
+			httpClient,
+			baseURL+FileServiceLookIntoArchiveProcedure,
+			connect.WithSchema(fileServiceMethods.ByName("LookIntoArchive")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -143,6 +188,10 @@ type fileServiceClient struct {
 	copyFiles       *connect.Client[CopyFilesRequest, CopyFilesResponse]
 	chmodFiles      *connect.Client[ChmodFilesRequest, ChmodFilesResponse]
 	deleteFiles     *connect.Client[DeleteFilesRequest, DeleteFilesResponse]
+	compressFiles   *connect.Client[CompressFilesRequest, FileProgress]
+	decompressFile  *connect.Client[DecompressFileRequest, FileProgress]
+	pullFile        *connect.Client[PullFileRequest, FileProgress]
+	lookIntoArchive *connect.Client[LookIntoArchiveRequest, LookIntoArchiveResponse]
 }
 
 // ListFiles calls catalyst.agent.v1.FileService.ListFiles.
@@ -185,6 +234,26 @@ func (c *fileServiceClient) DeleteFiles(ctx context.Context, req *connect.Reques
 	return c.deleteFiles.CallUnary(ctx, req)
 }
 
+// CompressFiles calls catalyst.agent.v1.FileService.CompressFiles.
+func (c *fileServiceClient) CompressFiles(ctx context.Context, req *connect.Request[CompressFilesRequest]) (*connect.ServerStreamForClient[FileProgress], error) {
+	return c.compressFiles.CallServerStream(ctx, req)
+}
+
+// DecompressFile calls catalyst.agent.v1.FileService.DecompressFile.
+func (c *fileServiceClient) DecompressFile(ctx context.Context, req *connect.Request[DecompressFileRequest]) (*connect.ServerStreamForClient[FileProgress], error) {
+	return c.decompressFile.CallServerStream(ctx, req)
+}
+
+// PullFile calls catalyst.agent.v1.FileService.PullFile.
+func (c *fileServiceClient) PullFile(ctx context.Context, req *connect.Request[PullFileRequest]) (*connect.ServerStreamForClient[FileProgress], error) {
+	return c.pullFile.CallServerStream(ctx, req)
+}
+
+// LookIntoArchive calls catalyst.agent.v1.FileService.LookIntoArchive.
+func (c *fileServiceClient) LookIntoArchive(ctx context.Context, req *connect.Request[LookIntoArchiveRequest]) (*connect.Response[LookIntoArchiveResponse], error) {
+	return c.lookIntoArchive.CallUnary(ctx, req)
+}
+
 // FileServiceHandler is an implementation of the catalyst.agent.v1.FileService service.
 type FileServiceHandler interface {
 	// ListFiles describes one page of a directory.
@@ -203,6 +272,16 @@ type FileServiceHandler interface {
 	ChmodFiles(context.Context, *connect.Request[ChmodFilesRequest]) (*connect.Response[ChmodFilesResponse], error)
 	// DeleteFiles removes names and everything in them, in order, as RenameFiles.
 	DeleteFiles(context.Context, *connect.Request[DeleteFilesRequest]) (*connect.Response[DeleteFilesResponse], error)
+	// CompressFiles packs files into an archive of the server, and tells how far it is. It ends with the call, and then leaves
+	// nothing.
+	CompressFiles(context.Context, *connect.Request[CompressFilesRequest], *connect.ServerStream[FileProgress]) error
+	// DecompressFile unpacks an archive of the server, as CompressFiles.
+	DecompressFile(context.Context, *connect.Request[DecompressFileRequest], *connect.ServerStream[FileProgress]) error
+	// PullFile downloads a file from somewhere else, as CompressFiles. The agent dials public addresses only, and those that
+	// the panel allows.
+	PullFile(context.Context, *connect.Request[PullFileRequest], *connect.ServerStream[FileProgress]) error
+	// LookIntoArchive names what is in an archive of the server.
+	LookIntoArchive(context.Context, *connect.Request[LookIntoArchiveRequest]) (*connect.Response[LookIntoArchiveResponse], error)
 }
 
 // NewFileServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -260,6 +339,30 @@ func NewFileServiceHandler(svc FileServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(fileServiceMethods.ByName("DeleteFiles")),
 		connect.WithHandlerOptions(opts...),
 	)
+	fileServiceCompressFilesHandler := connect.NewServerStreamHandler(
+		FileServiceCompressFilesProcedure,
+		svc.CompressFiles,
+		connect.WithSchema(fileServiceMethods.ByName("CompressFiles")),
+		connect.WithHandlerOptions(opts...),
+	)
+	fileServiceDecompressFileHandler := connect.NewServerStreamHandler(
+		FileServiceDecompressFileProcedure,
+		svc.DecompressFile,
+		connect.WithSchema(fileServiceMethods.ByName("DecompressFile")),
+		connect.WithHandlerOptions(opts...),
+	)
+	fileServicePullFileHandler := connect.NewServerStreamHandler(
+		FileServicePullFileProcedure,
+		svc.PullFile,
+		connect.WithSchema(fileServiceMethods.ByName("PullFile")),
+		connect.WithHandlerOptions(opts...),
+	)
+	fileServiceLookIntoArchiveHandler := connect.NewUnaryHandler(
+		FileServiceLookIntoArchiveProcedure,
+		svc.LookIntoArchive,
+		connect.WithSchema(fileServiceMethods.ByName("LookIntoArchive")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/catalyst.agent.v1.FileService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case FileServiceListFilesProcedure:
@@ -278,6 +381,14 @@ func NewFileServiceHandler(svc FileServiceHandler, opts ...connect.HandlerOption
 			fileServiceChmodFilesHandler.ServeHTTP(w, r)
 		case FileServiceDeleteFilesProcedure:
 			fileServiceDeleteFilesHandler.ServeHTTP(w, r)
+		case FileServiceCompressFilesProcedure:
+			fileServiceCompressFilesHandler.ServeHTTP(w, r)
+		case FileServiceDecompressFileProcedure:
+			fileServiceDecompressFileHandler.ServeHTTP(w, r)
+		case FileServicePullFileProcedure:
+			fileServicePullFileHandler.ServeHTTP(w, r)
+		case FileServiceLookIntoArchiveProcedure:
+			fileServiceLookIntoArchiveHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -317,4 +428,20 @@ func (UnimplementedFileServiceHandler) ChmodFiles(context.Context, *connect.Requ
 
 func (UnimplementedFileServiceHandler) DeleteFiles(context.Context, *connect.Request[DeleteFilesRequest]) (*connect.Response[DeleteFilesResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.FileService.DeleteFiles is not implemented"))
+}
+
+func (UnimplementedFileServiceHandler) CompressFiles(context.Context, *connect.Request[CompressFilesRequest], *connect.ServerStream[FileProgress]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.FileService.CompressFiles is not implemented"))
+}
+
+func (UnimplementedFileServiceHandler) DecompressFile(context.Context, *connect.Request[DecompressFileRequest], *connect.ServerStream[FileProgress]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.FileService.DecompressFile is not implemented"))
+}
+
+func (UnimplementedFileServiceHandler) PullFile(context.Context, *connect.Request[PullFileRequest], *connect.ServerStream[FileProgress]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.FileService.PullFile is not implemented"))
+}
+
+func (UnimplementedFileServiceHandler) LookIntoArchive(context.Context, *connect.Request[LookIntoArchiveRequest]) (*connect.Response[LookIntoArchiveResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.FileService.LookIntoArchive is not implemented"))
 }

@@ -1368,6 +1368,417 @@ func (x *ArchiveRequest) GetLeave() []string {
 	return nil
 }
 
+type CompressFilesRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ServerId string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	Paths    [][]byte               `protobuf:"bytes,2,rep,name=paths,proto3" json:"paths,omitempty"`
+	// Where the archive is to be; there must be nothing of that name.
+	Archive []byte        `protobuf:"bytes,3,opt,name=archive,proto3" json:"archive,omitempty"`
+	Format  ArchiveFormat `protobuf:"varint,4,opt,name=format,proto3,enum=catalyst.agent.v1.ArchiveFormat" json:"format,omitempty"`
+	// Patterns, as in .gitignore, of what is left out.
+	Leave         []string `protobuf:"bytes,5,rep,name=leave,proto3" json:"leave,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompressFilesRequest) Reset() {
+	*x = CompressFilesRequest{}
+	mi := &file_files_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompressFilesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompressFilesRequest) ProtoMessage() {}
+
+func (x *CompressFilesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompressFilesRequest.ProtoReflect.Descriptor instead.
+func (*CompressFilesRequest) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *CompressFilesRequest) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *CompressFilesRequest) GetPaths() [][]byte {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *CompressFilesRequest) GetArchive() []byte {
+	if x != nil {
+		return x.Archive
+	}
+	return nil
+}
+
+func (x *CompressFilesRequest) GetFormat() ArchiveFormat {
+	if x != nil {
+		return x.Format
+	}
+	return ArchiveFormat_ARCHIVE_FORMAT_UNSPECIFIED
+}
+
+func (x *CompressFilesRequest) GetLeave() []string {
+	if x != nil {
+		return x.Leave
+	}
+	return nil
+}
+
+type DecompressFileRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ServerId string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	Archive  []byte                 `protobuf:"bytes,2,opt,name=archive,proto3" json:"archive,omitempty"`
+	// The directory to unpack into; it is made when it is missing. Files in it are replaced.
+	Path []byte `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// Patterns, as in .gitignore, of paths that are left out.
+	Leave         []string `protobuf:"bytes,4,rep,name=leave,proto3" json:"leave,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecompressFileRequest) Reset() {
+	*x = DecompressFileRequest{}
+	mi := &file_files_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecompressFileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecompressFileRequest) ProtoMessage() {}
+
+func (x *DecompressFileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecompressFileRequest.ProtoReflect.Descriptor instead.
+func (*DecompressFileRequest) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *DecompressFileRequest) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *DecompressFileRequest) GetArchive() []byte {
+	if x != nil {
+		return x.Archive
+	}
+	return nil
+}
+
+func (x *DecompressFileRequest) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *DecompressFileRequest) GetLeave() []string {
+	if x != nil {
+		return x.Leave
+	}
+	return nil
+}
+
+type PullFileRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ServerId string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	Url      string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// Where the file is to be; there must be nothing of that name.
+	Path []byte `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// Networks that may be dialled beside public ones, in CIDR notation.
+	AllowedNetworks []string `protobuf:"bytes,4,rep,name=allowed_networks,json=allowedNetworks,proto3" json:"allowed_networks,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PullFileRequest) Reset() {
+	*x = PullFileRequest{}
+	mi := &file_files_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PullFileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PullFileRequest) ProtoMessage() {}
+
+func (x *PullFileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PullFileRequest.ProtoReflect.Descriptor instead.
+func (*PullFileRequest) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *PullFileRequest) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *PullFileRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *PullFileRequest) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *PullFileRequest) GetAllowedNetworks() []string {
+	if x != nil {
+		return x.AllowedNetworks
+	}
+	return nil
+}
+
+// FileProgress tells how far a long work is.
+type FileProgress struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	BytesDone int64                  `protobuf:"varint,1,opt,name=bytes_done,json=bytesDone,proto3" json:"bytes_done,omitempty"`
+	// 0 when it is not known.
+	BytesTotal int64 `protobuf:"varint,2,opt,name=bytes_total,json=bytesTotal,proto3" json:"bytes_total,omitempty"`
+	// What has come of it: in the last message of a work that was done.
+	Result *FileEntry `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	// Names that were unpacked, and those that could not be taken over.
+	Entries       int64 `protobuf:"varint,4,opt,name=entries,proto3" json:"entries,omitempty"`
+	LeftOut       int64 `protobuf:"varint,5,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileProgress) Reset() {
+	*x = FileProgress{}
+	mi := &file_files_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileProgress) ProtoMessage() {}
+
+func (x *FileProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileProgress.ProtoReflect.Descriptor instead.
+func (*FileProgress) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *FileProgress) GetBytesDone() int64 {
+	if x != nil {
+		return x.BytesDone
+	}
+	return 0
+}
+
+func (x *FileProgress) GetBytesTotal() int64 {
+	if x != nil {
+		return x.BytesTotal
+	}
+	return 0
+}
+
+func (x *FileProgress) GetResult() *FileEntry {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *FileProgress) GetEntries() int64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *FileProgress) GetLeftOut() int64 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+type LookIntoArchiveRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ServerId string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	Archive  []byte                 `protobuf:"bytes,2,opt,name=archive,proto3" json:"archive,omitempty"`
+	// How many names are wanted, up to 1,000.
+	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LookIntoArchiveRequest) Reset() {
+	*x = LookIntoArchiveRequest{}
+	mi := &file_files_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LookIntoArchiveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LookIntoArchiveRequest) ProtoMessage() {}
+
+func (x *LookIntoArchiveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LookIntoArchiveRequest.ProtoReflect.Descriptor instead.
+func (*LookIntoArchiveRequest) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *LookIntoArchiveRequest) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *LookIntoArchiveRequest) GetArchive() []byte {
+	if x != nil {
+		return x.Archive
+	}
+	return nil
+}
+
+func (x *LookIntoArchiveRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type LookIntoArchiveResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entries       []*FileEntry           `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LookIntoArchiveResponse) Reset() {
+	*x = LookIntoArchiveResponse{}
+	mi := &file_files_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LookIntoArchiveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LookIntoArchiveResponse) ProtoMessage() {}
+
+func (x *LookIntoArchiveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LookIntoArchiveResponse.ProtoReflect.Descriptor instead.
+func (*LookIntoArchiveResponse) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *LookIntoArchiveResponse) GetEntries() []*FileEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *LookIntoArchiveResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
 var File_files_proto protoreflect.FileDescriptor
 
 const file_files_proto_rawDesc = "" +
@@ -1446,7 +1857,38 @@ const file_files_proto_rawDesc = "" +
 	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x14\n" +
 	"\x05paths\x18\x02 \x03(\fR\x05paths\x128\n" +
 	"\x06format\x18\x03 \x01(\x0e2 .catalyst.agent.v1.ArchiveFormatR\x06format\x12\x14\n" +
-	"\x05leave\x18\x04 \x03(\tR\x05leave*\x81\x01\n" +
+	"\x05leave\x18\x04 \x03(\tR\x05leave\"\xb3\x01\n" +
+	"\x14CompressFilesRequest\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x14\n" +
+	"\x05paths\x18\x02 \x03(\fR\x05paths\x12\x18\n" +
+	"\aarchive\x18\x03 \x01(\fR\aarchive\x128\n" +
+	"\x06format\x18\x04 \x01(\x0e2 .catalyst.agent.v1.ArchiveFormatR\x06format\x12\x14\n" +
+	"\x05leave\x18\x05 \x03(\tR\x05leave\"x\n" +
+	"\x15DecompressFileRequest\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x18\n" +
+	"\aarchive\x18\x02 \x01(\fR\aarchive\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\fR\x04path\x12\x14\n" +
+	"\x05leave\x18\x04 \x03(\tR\x05leave\"\x7f\n" +
+	"\x0fPullFileRequest\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\fR\x04path\x12)\n" +
+	"\x10allowed_networks\x18\x04 \x03(\tR\x0fallowedNetworks\"\xb9\x01\n" +
+	"\fFileProgress\x12\x1d\n" +
+	"\n" +
+	"bytes_done\x18\x01 \x01(\x03R\tbytesDone\x12\x1f\n" +
+	"\vbytes_total\x18\x02 \x01(\x03R\n" +
+	"bytesTotal\x124\n" +
+	"\x06result\x18\x03 \x01(\v2\x1c.catalyst.agent.v1.FileEntryR\x06result\x12\x18\n" +
+	"\aentries\x18\x04 \x01(\x03R\aentries\x12\x19\n" +
+	"\bleft_out\x18\x05 \x01(\x03R\aleftOut\"e\n" +
+	"\x16LookIntoArchiveRequest\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x18\n" +
+	"\aarchive\x18\x02 \x01(\fR\aarchive\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x05R\x05limit\"e\n" +
+	"\x17LookIntoArchiveResponse\x126\n" +
+	"\aentries\x18\x01 \x03(\v2\x1c.catalyst.agent.v1.FileEntryR\aentries\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more*\x81\x01\n" +
 	"\bFileKind\x12\x19\n" +
 	"\x15FILE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11FILE_KIND_REGULAR\x10\x01\x12\x17\n" +
@@ -1462,7 +1904,7 @@ const file_files_proto_rawDesc = "" +
 	"\x15ARCHIVE_FORMAT_TAR_GZ\x10\x01\x12\x1a\n" +
 	"\x16ARCHIVE_FORMAT_TAR_ZST\x10\x02\x12\x16\n" +
 	"\x12ARCHIVE_FORMAT_ZIP\x10\x03\x12\x16\n" +
-	"\x12ARCHIVE_FORMAT_TAR\x10\x042\xf1\x05\n" +
+	"\x12ARCHIVE_FORMAT_TAR\x10\x042\xea\b\n" +
 	"\vFileService\x12V\n" +
 	"\tListFiles\x12#.catalyst.agent.v1.ListFilesRequest\x1a$.catalyst.agent.v1.ListFilesResponse\x12S\n" +
 	"\bStatFile\x12\".catalyst.agent.v1.StatFileRequest\x1a#.catalyst.agent.v1.StatFileResponse\x12\\\n" +
@@ -1472,7 +1914,11 @@ const file_files_proto_rawDesc = "" +
 	"\tCopyFiles\x12#.catalyst.agent.v1.CopyFilesRequest\x1a$.catalyst.agent.v1.CopyFilesResponse\x12Y\n" +
 	"\n" +
 	"ChmodFiles\x12$.catalyst.agent.v1.ChmodFilesRequest\x1a%.catalyst.agent.v1.ChmodFilesResponse\x12\\\n" +
-	"\vDeleteFiles\x12%.catalyst.agent.v1.DeleteFilesRequest\x1a&.catalyst.agent.v1.DeleteFilesResponseB3Z1github.com/catalyst-panel/catalyst/agent/protocolb\x06proto3"
+	"\vDeleteFiles\x12%.catalyst.agent.v1.DeleteFilesRequest\x1a&.catalyst.agent.v1.DeleteFilesResponse\x12[\n" +
+	"\rCompressFiles\x12'.catalyst.agent.v1.CompressFilesRequest\x1a\x1f.catalyst.agent.v1.FileProgress0\x01\x12]\n" +
+	"\x0eDecompressFile\x12(.catalyst.agent.v1.DecompressFileRequest\x1a\x1f.catalyst.agent.v1.FileProgress0\x01\x12Q\n" +
+	"\bPullFile\x12\".catalyst.agent.v1.PullFileRequest\x1a\x1f.catalyst.agent.v1.FileProgress0\x01\x12h\n" +
+	"\x0fLookIntoArchive\x12).catalyst.agent.v1.LookIntoArchiveRequest\x1a*.catalyst.agent.v1.LookIntoArchiveResponseB3Z1github.com/catalyst-panel/catalyst/agent/protocolb\x06proto3"
 
 var (
 	file_files_proto_rawDescOnce sync.Once
@@ -1487,7 +1933,7 @@ func file_files_proto_rawDescGZIP() []byte {
 }
 
 var file_files_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_files_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_files_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_files_proto_goTypes = []any{
 	(FileKind)(0),                   // 0: catalyst.agent.v1.FileKind
 	(FileOrder)(0),                  // 1: catalyst.agent.v1.FileOrder
@@ -1513,6 +1959,12 @@ var file_files_proto_goTypes = []any{
 	(*DeleteFilesRequest)(nil),      // 21: catalyst.agent.v1.DeleteFilesRequest
 	(*DeleteFilesResponse)(nil),     // 22: catalyst.agent.v1.DeleteFilesResponse
 	(*ArchiveRequest)(nil),          // 23: catalyst.agent.v1.ArchiveRequest
+	(*CompressFilesRequest)(nil),    // 24: catalyst.agent.v1.CompressFilesRequest
+	(*DecompressFileRequest)(nil),   // 25: catalyst.agent.v1.DecompressFileRequest
+	(*PullFileRequest)(nil),         // 26: catalyst.agent.v1.PullFileRequest
+	(*FileProgress)(nil),            // 27: catalyst.agent.v1.FileProgress
+	(*LookIntoArchiveRequest)(nil),  // 28: catalyst.agent.v1.LookIntoArchiveRequest
+	(*LookIntoArchiveResponse)(nil), // 29: catalyst.agent.v1.LookIntoArchiveResponse
 }
 var file_files_proto_depIdxs = []int32{
 	0,  // 0: catalyst.agent.v1.FileEntry.kind:type_name -> catalyst.agent.v1.FileKind
@@ -1530,27 +1982,38 @@ var file_files_proto_depIdxs = []int32{
 	18, // 12: catalyst.agent.v1.ChmodFilesRequest.files:type_name -> catalyst.agent.v1.FileMode
 	3,  // 13: catalyst.agent.v1.ChmodFilesResponse.entries:type_name -> catalyst.agent.v1.FileEntry
 	2,  // 14: catalyst.agent.v1.ArchiveRequest.format:type_name -> catalyst.agent.v1.ArchiveFormat
-	5,  // 15: catalyst.agent.v1.FileService.ListFiles:input_type -> catalyst.agent.v1.ListFilesRequest
-	7,  // 16: catalyst.agent.v1.FileService.StatFile:input_type -> catalyst.agent.v1.StatFileRequest
-	9,  // 17: catalyst.agent.v1.FileService.SearchFiles:input_type -> catalyst.agent.v1.SearchFilesRequest
-	11, // 18: catalyst.agent.v1.FileService.CreateDirectory:input_type -> catalyst.agent.v1.CreateDirectoryRequest
-	14, // 19: catalyst.agent.v1.FileService.RenameFiles:input_type -> catalyst.agent.v1.RenameFilesRequest
-	16, // 20: catalyst.agent.v1.FileService.CopyFiles:input_type -> catalyst.agent.v1.CopyFilesRequest
-	19, // 21: catalyst.agent.v1.FileService.ChmodFiles:input_type -> catalyst.agent.v1.ChmodFilesRequest
-	21, // 22: catalyst.agent.v1.FileService.DeleteFiles:input_type -> catalyst.agent.v1.DeleteFilesRequest
-	6,  // 23: catalyst.agent.v1.FileService.ListFiles:output_type -> catalyst.agent.v1.ListFilesResponse
-	8,  // 24: catalyst.agent.v1.FileService.StatFile:output_type -> catalyst.agent.v1.StatFileResponse
-	10, // 25: catalyst.agent.v1.FileService.SearchFiles:output_type -> catalyst.agent.v1.SearchFilesResponse
-	12, // 26: catalyst.agent.v1.FileService.CreateDirectory:output_type -> catalyst.agent.v1.CreateDirectoryResponse
-	15, // 27: catalyst.agent.v1.FileService.RenameFiles:output_type -> catalyst.agent.v1.RenameFilesResponse
-	17, // 28: catalyst.agent.v1.FileService.CopyFiles:output_type -> catalyst.agent.v1.CopyFilesResponse
-	20, // 29: catalyst.agent.v1.FileService.ChmodFiles:output_type -> catalyst.agent.v1.ChmodFilesResponse
-	22, // 30: catalyst.agent.v1.FileService.DeleteFiles:output_type -> catalyst.agent.v1.DeleteFilesResponse
-	23, // [23:31] is the sub-list for method output_type
-	15, // [15:23] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	2,  // 15: catalyst.agent.v1.CompressFilesRequest.format:type_name -> catalyst.agent.v1.ArchiveFormat
+	3,  // 16: catalyst.agent.v1.FileProgress.result:type_name -> catalyst.agent.v1.FileEntry
+	3,  // 17: catalyst.agent.v1.LookIntoArchiveResponse.entries:type_name -> catalyst.agent.v1.FileEntry
+	5,  // 18: catalyst.agent.v1.FileService.ListFiles:input_type -> catalyst.agent.v1.ListFilesRequest
+	7,  // 19: catalyst.agent.v1.FileService.StatFile:input_type -> catalyst.agent.v1.StatFileRequest
+	9,  // 20: catalyst.agent.v1.FileService.SearchFiles:input_type -> catalyst.agent.v1.SearchFilesRequest
+	11, // 21: catalyst.agent.v1.FileService.CreateDirectory:input_type -> catalyst.agent.v1.CreateDirectoryRequest
+	14, // 22: catalyst.agent.v1.FileService.RenameFiles:input_type -> catalyst.agent.v1.RenameFilesRequest
+	16, // 23: catalyst.agent.v1.FileService.CopyFiles:input_type -> catalyst.agent.v1.CopyFilesRequest
+	19, // 24: catalyst.agent.v1.FileService.ChmodFiles:input_type -> catalyst.agent.v1.ChmodFilesRequest
+	21, // 25: catalyst.agent.v1.FileService.DeleteFiles:input_type -> catalyst.agent.v1.DeleteFilesRequest
+	24, // 26: catalyst.agent.v1.FileService.CompressFiles:input_type -> catalyst.agent.v1.CompressFilesRequest
+	25, // 27: catalyst.agent.v1.FileService.DecompressFile:input_type -> catalyst.agent.v1.DecompressFileRequest
+	26, // 28: catalyst.agent.v1.FileService.PullFile:input_type -> catalyst.agent.v1.PullFileRequest
+	28, // 29: catalyst.agent.v1.FileService.LookIntoArchive:input_type -> catalyst.agent.v1.LookIntoArchiveRequest
+	6,  // 30: catalyst.agent.v1.FileService.ListFiles:output_type -> catalyst.agent.v1.ListFilesResponse
+	8,  // 31: catalyst.agent.v1.FileService.StatFile:output_type -> catalyst.agent.v1.StatFileResponse
+	10, // 32: catalyst.agent.v1.FileService.SearchFiles:output_type -> catalyst.agent.v1.SearchFilesResponse
+	12, // 33: catalyst.agent.v1.FileService.CreateDirectory:output_type -> catalyst.agent.v1.CreateDirectoryResponse
+	15, // 34: catalyst.agent.v1.FileService.RenameFiles:output_type -> catalyst.agent.v1.RenameFilesResponse
+	17, // 35: catalyst.agent.v1.FileService.CopyFiles:output_type -> catalyst.agent.v1.CopyFilesResponse
+	20, // 36: catalyst.agent.v1.FileService.ChmodFiles:output_type -> catalyst.agent.v1.ChmodFilesResponse
+	22, // 37: catalyst.agent.v1.FileService.DeleteFiles:output_type -> catalyst.agent.v1.DeleteFilesResponse
+	27, // 38: catalyst.agent.v1.FileService.CompressFiles:output_type -> catalyst.agent.v1.FileProgress
+	27, // 39: catalyst.agent.v1.FileService.DecompressFile:output_type -> catalyst.agent.v1.FileProgress
+	27, // 40: catalyst.agent.v1.FileService.PullFile:output_type -> catalyst.agent.v1.FileProgress
+	29, // 41: catalyst.agent.v1.FileService.LookIntoArchive:output_type -> catalyst.agent.v1.LookIntoArchiveResponse
+	30, // [30:42] is the sub-list for method output_type
+	18, // [18:30] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_files_proto_init() }
@@ -1564,7 +2027,7 @@ func file_files_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_files_proto_rawDesc), len(file_files_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   21,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,7 +23,7 @@ var introspectionSizes = map[string]int{
 // weights are what fields cost apart from what is in them, where that is more than one: those that read much to answer
 // little.
 var weights = map[string]int{
-	"metrics": 50, "stats": 2, "executeCommand": 20, "file": 5, "searchFiles": 50,
+	"metrics": 50, "stats": 2, "executeCommand": 20, "file": 5, "searchFiles": 50, "archive": 50,
 }
 
 // CostOf returns what an operation may cost at most: each object costs 1, values inside of it nothing, and everything in

@@ -67,6 +67,14 @@ type ApplyTemplatePayload struct {
 	Server *ent.Server `json:"server"`
 }
 
+// What is in an archive.
+type ArchiveContents struct {
+	// The names in it, in their order.
+	Entries []files.Entry `json:"entries"`
+	// Whether there is more.
+	Truncated bool `json:"truncated"`
+}
+
 // What assignAllocation needs.
 type AssignAllocationInput struct {
 	// The allocation; a free one of the server's node.
@@ -101,6 +109,20 @@ type BackupChangedEvent struct {
 	Backup *ent.Backup `json:"backup,omitempty"`
 }
 
+// What cancelFileTransfer needs.
+type CancelFileTransferInput struct {
+	// The server.
+	ServerID string `json:"serverId"`
+	// The work.
+	ID string `json:"id"`
+}
+
+// Answer of cancelFileTransfer.
+type CancelFileTransferPayload struct {
+	// The work, which has ended.
+	Transfer *files.Transfer `json:"transfer"`
+}
+
 // Answer of changePassword.
 type ChangePasswordPayload struct {
 	// The account.
@@ -125,6 +147,12 @@ type ChmodFilesPayload struct {
 type CloneServerPayload struct {
 	// The new server.
 	Server *ent.Server `json:"server"`
+}
+
+// Answer of compressFiles.
+type CompressFilesPayload struct {
+	// The work: it has ended when that took a moment only.
+	Transfer *files.Transfer `json:"transfer"`
 }
 
 // What confirmTotp needs.
@@ -283,6 +311,12 @@ type CreateTemplatePayload struct {
 type CreateUserPayload struct {
 	// The new account.
 	User *ent.User `json:"user"`
+}
+
+// Answer of decompressFile.
+type DecompressFilePayload struct {
+	// The work: it has ended when that took a moment only.
+	Transfer *files.Transfer `json:"transfer"`
 }
 
 // What deleteAlertRule needs.
@@ -637,6 +671,12 @@ type NodeSystem struct {
 	Memory int64 `json:"memory"`
 	// Size of the file system that holds the servers.
 	Disk int64 `json:"disk"`
+}
+
+// Answer of pullFile.
+type PullFilePayload struct {
+	// The work: it has ended when that took a moment only.
+	Transfer *files.Transfer `json:"transfer"`
 }
 
 // What redeliverWebhook needs.

@@ -34,6 +34,7 @@ var relayed = map[string]bool{
 	protocol.FileServiceCopyFilesProcedure:        true,
 	protocol.FileServiceChmodFilesProcedure:       true,
 	protocol.FileServiceDeleteFilesProcedure:      true,
+	protocol.FileServiceLookIntoArchiveProcedure:  true,
 }
 
 // relayRequest is one call on its way to the instance that holds the link.

@@ -184,8 +184,9 @@ func (p *panel) makeServices(ctx context.Context) error {
 	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Logger: p.log})
 	p.files = files.New(files.Config{
 		Client: client, Link: p.link, Gate: keeper, Accounts: p.accounts, Tokens: signer,
-		PublicURL: strings.TrimRight(p.config.PublicURL, "/"), Logger: p.log,
+		PublicURL: strings.TrimRight(p.config.PublicURL, "/"), Allowed: allowed, Bus: p.bus, Logger: p.log,
 	})
+	p.onClose(func(ctx context.Context) error { return within(ctx, "work with files", p.files.Close) })
 	p.templates = templates.New(templates.Config{Client: client, Logger: p.log, HTTP: egress.Policy{Allowed: allowed}.Client(fetchTimeout)})
 	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{
 		Client: client, Link: p.link, Gate: keeper, Logger: p.log, Dialect: p.store.Dialect,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
@@ -12,6 +13,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/audit"
+	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/token"
@@ -56,7 +58,10 @@ type Config struct {
 	Tokens *token.Signer
 	// PublicURL is where clients reach the panel, without a slash at its end.
 	PublicURL string
-	Logger    *slog.Logger
+	// Allowed are networks beside the public ones that files may be pulled from.
+	Allowed []netip.Prefix
+	Bus     *bus.Bus
+	Logger  *slog.Logger
 }
 
 // Service works with the files of servers.
@@ -64,6 +69,7 @@ type Service struct {
 	Config
 
 	trail audit.Trail
+	works works
 }
 
 // New returns the service.

@@ -97,6 +97,8 @@ type ServerResolver interface {
 	Files(ctx context.Context, obj *ent.Server, path string, first *int, after *string, orderBy *model.FileOrder) (*model.FileEntryConnection, error)
 	File(ctx context.Context, obj *ent.Server, path string) (*files.File, error)
 	SearchFiles(ctx context.Context, obj *ent.Server, query string, path string, limit int) (*model.FileSearch, error)
+	Archive(ctx context.Context, obj *ent.Server, path string, limit int) (*model.ArchiveContents, error)
+	FileTransfers(ctx context.Context, obj *ent.Server) ([]files.Transfer, error)
 	Metrics(ctx context.Context, obj *ent.Server, from *time.Time, to *time.Time, resolution *kind.MetricsResolution, maxPoints *int) ([]metrics.Point, error)
 	Environment(ctx context.Context, obj *ent.Server) ([]kind.EnvVar, error)
 	TemplateOutdated(ctx context.Context, obj *ent.Server) (bool, error)
@@ -2302,6 +2304,28 @@ func field_Server_allocations_args(ctx context.Context, ec *executionContext, ra
 		return nil, err
 	}
 	args["where"] = arg5
+	return args, nil
+}
+
+func field_Server_archive_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "path",
+		func(ctx context.Context, v any) (string, error) {
+			return unmarshalNString2string(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["path"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "limit",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNInt2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["limit"] = arg1
 	return args, nil
 }
 
@@ -12296,6 +12320,82 @@ func fieldContext_Server_searchFiles(ctx context.Context, ec *executionContext, 
 	if fc.Args, err = field_Server_searchFiles_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func _Server_archive(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Server_archive(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Server().Archive(ctx, obj, fc.Args["path"].(string), fc.Args["limit"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ArchiveContents) graphql.Marshaler {
+			return marshalNArchiveContents2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐArchiveContents(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Server_archive(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Server",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ArchiveContents(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Server_archive_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Server_fileTransfers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Server_fileTransfers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Server().FileTransfers(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []files.Transfer) graphql.Marshaler {
+			return marshalNFileTransfer2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐTransferᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Server_fileTransfers(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Server",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FileTransfer(ctx, ec, field)
+		},
 	}
 	return fc, nil
 }
@@ -29500,6 +29600,18 @@ func _Server(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Server_searchFiles(ctx, ec, field, obj)
+				})
+		case "archive":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Server_archive(ctx, ec, field, obj)
+				})
+		case "fileTransfers":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Server_fileTransfers(ctx, ec, field, obj)
 				})
 		case "metrics":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

@@ -46,6 +46,93 @@ func field_File_text_args(ctx context.Context, ec *executionContext, rawArgs map
 
 // region    **************************** field.gotpl *****************************
 
+func _ArchiveContents_entries(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ArchiveContents) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ArchiveContents_entries(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Entries, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []files.Entry) graphql.Marshaler {
+			return marshalNFileEntry2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐEntryᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ArchiveContents_entries(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveContents",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FileEntry(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ArchiveContents_truncated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ArchiveContents) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ArchiveContents_truncated(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Truncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ArchiveContents_truncated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ArchiveContents", field, false, false, "Boolean")
+}
+
+func _CancelFileTransferPayload_transfer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CancelFileTransferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CancelFileTransferPayload_transfer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Transfer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *files.Transfer) graphql.Marshaler {
+			return marshalNFileTransfer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐTransfer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CancelFileTransferPayload_transfer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CancelFileTransferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FileTransfer(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _ChmodFilesPayload_files(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChmodFilesPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -73,6 +160,38 @@ func fieldContext_ChmodFilesPayload_files(_ context.Context, ec *executionContex
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_FileEntry(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _CompressFilesPayload_transfer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CompressFilesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CompressFilesPayload_transfer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Transfer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *files.Transfer) graphql.Marshaler {
+			return marshalNFileTransfer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐTransfer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CompressFilesPayload_transfer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CompressFilesPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FileTransfer(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -186,6 +305,38 @@ func _CreateDownloadPayload_expiresAt(ctx context.Context, ec *executionContext,
 }
 func fieldContext_CreateDownloadPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CreateDownloadPayload", field, false, false, "Time")
+}
+
+func _DecompressFilePayload_transfer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DecompressFilePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DecompressFilePayload_transfer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Transfer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *files.Transfer) graphql.Marshaler {
+			return marshalNFileTransfer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐTransfer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DecompressFilePayload_transfer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DecompressFilePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FileTransfer(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _DeleteFilesPayload_deletedPaths(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteFilesPayload) (ret graphql.Marshaler) {
@@ -820,6 +971,291 @@ func fieldContext_FileSearch_truncated(_ context.Context, ec *executionContext, 
 	return graphql.NewScalarFieldContext("FileSearch", field, false, false, "Boolean")
 }
 
+func _FileTransfer_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FileTransfer_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "ID")
+}
+
+func _FileTransfer_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v kind.FileWork) graphql.Marshaler {
+			return marshalNFileTransferKind2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐFileWork(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FileTransfer_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "FileTransferKind")
+}
+
+func _FileTransfer_state(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_state(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v kind.FileTransferState) graphql.Marshaler {
+			return marshalNFileTransferState2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐFileTransferState(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FileTransfer_state(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "FileTransferState")
+}
+
+func _FileTransfer_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_path(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FileTransfer_path(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "String")
+}
+
+func _FileTransfer_progress(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_progress(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Progress(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return marshalNFloat2float64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FileTransfer_progress(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, true, false, "Float")
+}
+
+func _FileTransfer_bytesDone(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_bytesDone(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BytesDone, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNBytes2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FileTransfer_bytesDone(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "Bytes")
+}
+
+func _FileTransfer_bytesTotal(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_bytesTotal(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BytesTotal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNBytes2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FileTransfer_bytesTotal(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "Bytes")
+}
+
+func _FileTransfer_leftOut(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_leftOut(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LeftOut, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FileTransfer_leftOut(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "Int")
+}
+
+func _FileTransfer_error(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_error(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Error, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FileTransfer_error(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "String")
+}
+
+func _FileTransfer_startedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_startedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FileTransfer_startedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "Time")
+}
+
+func _FileTransfer_endedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Transfer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FileTransfer_endedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FileTransfer_endedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileTransfer", field, false, false, "Time")
+}
+
+func _PullFilePayload_transfer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PullFilePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PullFilePayload_transfer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Transfer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *files.Transfer) graphql.Marshaler {
+			return marshalNFileTransfer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐTransfer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PullFilePayload_transfer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PullFilePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FileTransfer(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _RenameFilesPayload_files(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RenameFilesPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -888,6 +1324,55 @@ func fieldContext_WriteFilePayload_file(_ context.Context, ec *executionContext,
 
 // region    **************************** input.gotpl *****************************
 
+func unmarshalInputCancelFileTransferInput(ctx context.Context, ec *executionContext, obj any) (model.CancelFileTransferInput, error) {
+	var it model.CancelFileTransferInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCancelFileTransferInput unmarshals raw into the CancelFileTransferInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCancelFileTransferInput(ctx context.Context, raw any) (model.CancelFileTransferInput, error) {
+	var out model.CancelFileTransferInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CancelFileTransferInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputChmodFilesInput(ctx context.Context, ec *executionContext, obj any) (model.ChmodFilesInput, error) {
 	var it model.ChmodFilesInput
 	if obj == nil {
@@ -934,6 +1419,69 @@ func unmarshalInputChmodFilesInput(ctx context.Context, ec *executionContext, ob
 func UnmarshalChmodFilesInput(ctx context.Context, raw any) (model.ChmodFilesInput, error) {
 	var out model.ChmodFilesInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ChmodFilesInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputCompressFilesInput(ctx context.Context, ec *executionContext, obj any) (files.CompressInput, error) {
+	var it files.CompressInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "paths", "archive", "format"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "paths":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("paths"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Paths = data
+		case "archive":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archive"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Archive = data
+		case "format":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("format"))
+			data, err := unmarshalOArchiveFormat2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐArchiveFormat(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Format = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCompressFilesInput unmarshals raw into the CompressFilesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCompressFilesInput(ctx context.Context, raw any) (files.CompressInput, error) {
+	var out files.CompressInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CompressFilesInput", raw, &out)
 	return out, err
 }
 
@@ -1088,6 +1636,62 @@ func unmarshalInputCreateDownloadInput(ctx context.Context, ec *executionContext
 func UnmarshalCreateDownloadInput(ctx context.Context, raw any) (files.DownloadInput, error) {
 	var out files.DownloadInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateDownloadInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputDecompressFileInput(ctx context.Context, ec *executionContext, obj any) (files.DecompressInput, error) {
+	var it files.DecompressInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "archive", "path"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "archive":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archive"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Archive = data
+		case "path":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("path"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Path = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDecompressFileInput unmarshals raw into the DecompressFileInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDecompressFileInput(ctx context.Context, raw any) (files.DecompressInput, error) {
+	var out files.DecompressInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DecompressFileInput", raw, &out)
 	return out, err
 }
 
@@ -1291,6 +1895,62 @@ func UnmarshalFilePairInput(ctx context.Context, raw any) (files.Pair, error) {
 	return out, err
 }
 
+func unmarshalInputPullFileInput(ctx context.Context, ec *executionContext, obj any) (files.PullInput, error) {
+	var it files.PullInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "url", "path"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "url":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("url"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.URL = data
+		case "path":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("path"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Path = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPullFileInput unmarshals raw into the PullFileInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPullFileInput(ctx context.Context, raw any) (files.PullInput, error) {
+	var out files.PullInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PullFileInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputRenameFilesInput(ctx context.Context, ec *executionContext, obj any) (model.RenameFilesInput, error) {
 	var it model.RenameFilesInput
 	if obj == nil {
@@ -1418,6 +2078,77 @@ func UnmarshalWriteFileInput(ctx context.Context, raw any) (files.WriteInput, er
 
 // region    **************************** object.gotpl ****************************
 
+var archiveContentsImplementors = []string{"ArchiveContents"}
+
+func _ArchiveContents(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ArchiveContents) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveContentsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveContents")
+		case "entries":
+			out.Values[i] = _ArchiveContents_entries(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "truncated":
+			out.Values[i] = _ArchiveContents_truncated(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var cancelFileTransferPayloadImplementors = []string{"CancelFileTransferPayload"}
+
+func _CancelFileTransferPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CancelFileTransferPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cancelFileTransferPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CancelFileTransferPayload")
+		case "transfer":
+			out.Values[i] = _CancelFileTransferPayload_transfer(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var chmodFilesPayloadImplementors = []string{"ChmodFilesPayload"}
 
 func _ChmodFilesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ChmodFilesPayload) graphql.Marshaler {
@@ -1431,6 +2162,39 @@ func _ChmodFilesPayload(ctx context.Context, ec *executionContext, sel ast.Selec
 			out.Values[i] = graphql.MarshalString("ChmodFilesPayload")
 		case "files":
 			out.Values[i] = _ChmodFilesPayload_files(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var compressFilesPayloadImplementors = []string{"CompressFilesPayload"}
+
+func _CompressFilesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CompressFilesPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, compressFilesPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CompressFilesPayload")
+		case "transfer":
+			out.Values[i] = _CompressFilesPayload_transfer(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1535,6 +2299,39 @@ func _CreateDownloadPayload(ctx context.Context, ec *executionContext, sel ast.S
 			}
 		case "expiresAt":
 			out.Values[i] = _CreateDownloadPayload_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var decompressFilePayloadImplementors = []string{"DecompressFilePayload"}
+
+func _DecompressFilePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DecompressFilePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, decompressFilePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DecompressFilePayload")
+		case "transfer":
+			out.Values[i] = _DecompressFilePayload_transfer(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1849,6 +2646,122 @@ func _FileSearch(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 	return out
 }
 
+var fileTransferImplementors = []string{"FileTransfer"}
+
+func _FileTransfer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *files.Transfer) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, fileTransferImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FileTransfer")
+		case "id":
+			out.Values[i] = _FileTransfer_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = _FileTransfer_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "state":
+			out.Values[i] = _FileTransfer_state(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = _FileTransfer_path(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "progress":
+			out.Values[i] = _FileTransfer_progress(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bytesDone":
+			out.Values[i] = _FileTransfer_bytesDone(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bytesTotal":
+			out.Values[i] = _FileTransfer_bytesTotal(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "leftOut":
+			out.Values[i] = _FileTransfer_leftOut(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "error":
+			out.Values[i] = _FileTransfer_error(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "startedAt":
+			out.Values[i] = _FileTransfer_startedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endedAt":
+			out.Values[i] = _FileTransfer_endedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var pullFilePayloadImplementors = []string{"PullFilePayload"}
+
+func _PullFilePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PullFilePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pullFilePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PullFilePayload")
+		case "transfer":
+			out.Values[i] = _PullFilePayload_transfer(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var renameFilesPayloadImplementors = []string{"RenameFilesPayload"}
 
 func _RenameFilesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RenameFilesPayload) graphql.Marshaler {
@@ -1919,6 +2832,27 @@ func _WriteFilePayload(ctx context.Context, ec *executionContext, sel ast.Select
 
 // region    ***************************** type.gotpl *****************************
 
+func marshalNArchiveContents2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐArchiveContents(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ArchiveContents) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ArchiveContents!")
+		return graphql.Null
+	}
+	return _ArchiveContents(ctx, ec, sel, v)
+}
+
+func unmarshalNCancelFileTransferInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐCancelFileTransferInput(ctx context.Context, ec *executionContext, v any) (model.CancelFileTransferInput, error) {
+	res, err := unmarshalInputCancelFileTransferInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCancelFileTransferPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐCancelFileTransferPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.CancelFileTransferPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CancelFileTransferPayload!")
+		return graphql.Null
+	}
+	return _CancelFileTransferPayload(ctx, ec, sel, v)
+}
+
 func unmarshalNChmodFilesInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐChmodFilesInput(ctx context.Context, ec *executionContext, v any) (model.ChmodFilesInput, error) {
 	res, err := unmarshalInputChmodFilesInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -1930,6 +2864,19 @@ func marshalNChmodFilesPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋg
 		return graphql.Null
 	}
 	return _ChmodFilesPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNCompressFilesInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐCompressInput(ctx context.Context, ec *executionContext, v any) (files.CompressInput, error) {
+	res, err := unmarshalInputCompressFilesInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCompressFilesPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐCompressFilesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.CompressFilesPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CompressFilesPayload!")
+		return graphql.Null
+	}
+	return _CompressFilesPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNCopyFilesInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐCopyFilesInput(ctx context.Context, ec *executionContext, v any) (model.CopyFilesInput, error) {
@@ -1969,6 +2916,19 @@ func marshalNCreateDownloadPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst
 		return graphql.Null
 	}
 	return _CreateDownloadPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNDecompressFileInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐDecompressInput(ctx context.Context, ec *executionContext, v any) (files.DecompressInput, error) {
+	res, err := unmarshalInputDecompressFileInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDecompressFilePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐDecompressFilePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.DecompressFilePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DecompressFilePayload!")
+		return graphql.Null
+	}
+	return _DecompressFilePayload(ctx, ec, sel, v)
 }
 
 func unmarshalNDeleteFilesInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐDeleteFilesInput(ctx context.Context, ec *executionContext, v any) (model.DeleteFilesInput, error) {
@@ -2096,6 +3056,54 @@ func marshalNFileSearch2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋ
 	return _FileSearch(ctx, ec, sel, v)
 }
 
+func marshalNFileTransfer2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐTransfer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v files.Transfer) graphql.Marshaler {
+	return _FileTransfer(ctx, ec, sel, &v)
+}
+
+func marshalNFileTransfer2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐTransferᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []files.Transfer) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNFileTransfer2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐTransfer(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNFileTransfer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐTransfer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *files.Transfer) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "FileTransfer!")
+		return graphql.Null
+	}
+	return _FileTransfer(ctx, ec, sel, v)
+}
+
+func unmarshalNFileTransferKind2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐFileWork(ctx context.Context, ec *executionContext, v any) (kind.FileWork, error) {
+	var res kind.FileWork
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNFileTransferKind2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐFileWork(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.FileWork) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNFileTransferState2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐFileTransferState(ctx context.Context, ec *executionContext, v any) (kind.FileTransferState, error) {
+	var res kind.FileTransferState
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNFileTransferState2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐFileTransferState(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.FileTransferState) graphql.Marshaler {
+	return v
+}
+
 func unmarshalNFileType2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐFileType(ctx context.Context, ec *executionContext, v any) (kind.FileType, error) {
 	var res kind.FileType
 	err := res.UnmarshalGQL(v)
@@ -2104,6 +3112,19 @@ func unmarshalNFileType2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋ
 
 func marshalNFileType2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐFileType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.FileType) graphql.Marshaler {
 	return v
+}
+
+func unmarshalNPullFileInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐPullInput(ctx context.Context, ec *executionContext, v any) (files.PullInput, error) {
+	res, err := unmarshalInputPullFileInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPullFilePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐPullFilePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PullFilePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PullFilePayload!")
+		return graphql.Null
+	}
+	return _PullFilePayload(ctx, ec, sel, v)
 }
 
 func unmarshalNRenameFilesInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐRenameFilesInput(ctx context.Context, ec *executionContext, v any) (model.RenameFilesInput, error) {

@@ -78,9 +78,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BackupStorageOrder", graphql.BindUnmarshaler(ec, unmarshalInputBackupStorageOrder)),
 			graphql.NewInputUnmarshaler("BackupStorageWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupStorageWhereInput)),
 			graphql.NewInputUnmarshaler("BackupWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupWhereInput)),
+			graphql.NewInputUnmarshaler("CancelFileTransferInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelFileTransferInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
 			graphql.NewInputUnmarshaler("ChmodFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputChmodFilesInput)),
 			graphql.NewInputUnmarshaler("CloneServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCloneServerInput)),
+			graphql.NewInputUnmarshaler("CompressFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputCompressFilesInput)),
 			graphql.NewInputUnmarshaler("ConfigReplacementInput", graphql.BindUnmarshaler(ec, unmarshalInputConfigReplacementInput)),
 			graphql.NewInputUnmarshaler("ConfirmTotpInput", graphql.BindUnmarshaler(ec, unmarshalInputConfirmTotpInput)),
 			graphql.NewInputUnmarshaler("CopyFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputCopyFilesInput)),
@@ -99,6 +101,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateTemplateInput)),
 			graphql.NewInputUnmarshaler("CreateUserInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateUserInput)),
 			graphql.NewInputUnmarshaler("CreateWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateWebhookInput)),
+			graphql.NewInputUnmarshaler("DecompressFileInput", graphql.BindUnmarshaler(ec, unmarshalInputDecompressFileInput)),
 			graphql.NewInputUnmarshaler("DeleteAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAlertRuleInput)),
 			graphql.NewInputUnmarshaler("DeleteAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAllocationsInput)),
 			graphql.NewInputUnmarshaler("DeleteApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteApiKeyInput)),
@@ -137,6 +140,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("LocationWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputLocationWhereInput)),
 			graphql.NewInputUnmarshaler("LoginInput", graphql.BindUnmarshaler(ec, unmarshalInputLoginInput)),
 			graphql.NewInputUnmarshaler("NodeLabelInput", graphql.BindUnmarshaler(ec, unmarshalInputNodeLabelInput)),
+			graphql.NewInputUnmarshaler("PullFileInput", graphql.BindUnmarshaler(ec, unmarshalInputPullFileInput)),
 			graphql.NewInputUnmarshaler("RedeliverWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputRedeliverWebhookInput)),
 			graphql.NewInputUnmarshaler("RefreshSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRefreshSessionInput)),
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
@@ -10363,6 +10367,169 @@ extend type Mutation {
     input: CreateDownloadInput!
   ): CreateDownloadPayload!
 }
+
+"A long work with a server's files."
+enum FileTransferKind {
+  "An archive is made."
+  COMPRESS
+  "An archive is unpacked."
+  DECOMPRESS
+  "A file is downloaded from somewhere else."
+  PULL
+}
+
+"How far a long work is."
+enum FileTransferState {
+  "It goes on."
+  RUNNING
+  "It is done."
+  COMPLETED
+  "It has failed, and nothing of it is left."
+  FAILED
+  "It was cancelled, and nothing of it is left."
+  CANCELLED
+}
+
+"A long work with a server's files: an archive that is made or unpacked, or a file that is pulled."
+type FileTransfer {
+  "Identifier."
+  id: ID!
+  "What is done."
+  kind: FileTransferKind!
+  "How far it is."
+  state: FileTransferState!
+  "Path of what is made."
+  path: String!
+  "The part that is done, from 0 to 1; 0 as long as the whole is not known."
+  progress: Float!
+  "Bytes that were worked on."
+  bytesDone: Bytes!
+  "Bytes altogether; 0 as long as that is not known."
+  bytesTotal: Bytes!
+  "What an archive had and could not be taken over: devices, pipes, links that lead out, and what users may not touch."
+  leftOut: Int!
+  "Why it failed."
+  error: String
+  "When it began."
+  startedAt: Time!
+  "When it ended; null while it goes on."
+  endedAt: Time
+}
+
+"What is in an archive."
+type ArchiveContents {
+  "The names in it, in their order."
+  entries: [FileEntry!]!
+  "Whether there is more."
+  truncated: Boolean!
+}
+
+extend type Server {
+  "What is in an archive of the server, without unpacking it. Needs file.read there."
+  archive(
+    "Path of the archive: zip, tar, tar.gz, tar.zst, tar.bz2 or tar.xz."
+    path: String!
+    "How many names are wanted, 1 to 1000."
+    limit: Int! = 100
+  ): ArchiveContents!
+  "Long works with the server's files that go on or have ended lately, the newest first. Needs file.read there."
+  fileTransfers: [FileTransfer!]!
+}
+
+"What compressFiles needs."
+input CompressFilesInput {
+  "The server."
+  serverId: ID!
+  "Files and directories, 1 to 1000. Names in the archive are relative to the directory that holds all of them."
+  paths: [String!]!
+  "Path of the archive, where nothing may be. Its name ends as its format does."
+  archive: String!
+  "Kind of the archive; what its name says when absent."
+  format: ArchiveFormat
+}
+
+"Answer of compressFiles."
+type CompressFilesPayload {
+  "The work: it has ended when that took a moment only."
+  transfer: FileTransfer!
+}
+
+"What decompressFile needs."
+input DecompressFileInput {
+  "The server."
+  serverId: ID!
+  "Path of the archive: zip, tar, tar.gz, tar.zst, tar.bz2 or tar.xz, by its name."
+  archive: String!
+  "The directory to unpack into, which is made when it is missing; the one that the archive is in when absent. Files in it are replaced."
+  path: String
+}
+
+"Answer of decompressFile."
+type DecompressFilePayload {
+  "The work: it has ended when that took a moment only."
+  transfer: FileTransfer!
+}
+
+"What pullFile needs."
+input PullFileInput {
+  "The server."
+  serverId: ID!
+  "Where the file is: http or https, on a public address."
+  url: String!
+  "Where it is to be, and nothing may be yet; with a slash at its end the directory in which it keeps its name."
+  path: String!
+}
+
+"Answer of pullFile."
+type PullFilePayload {
+  "The work: it has ended when that took a moment only."
+  transfer: FileTransfer!
+}
+
+"What cancelFileTransfer needs."
+input CancelFileTransferInput {
+  "The server."
+  serverId: ID!
+  "The work."
+  id: ID!
+}
+
+"Answer of cancelFileTransfer."
+type CancelFileTransferPayload {
+  "The work, which has ended."
+  transfer: FileTransfer!
+}
+
+extend type Mutation {
+  "Packs files of a server into an archive. Needs file.write there."
+  compressFiles(
+    "What to pack."
+    input: CompressFilesInput!
+  ): CompressFilesPayload!
+  "Unpacks an archive of a server. A bad one changes nothing. Needs file.write there."
+  decompressFile(
+    "What to unpack."
+    input: DecompressFileInput!
+  ): DecompressFilePayload!
+  "Downloads a file from a public address into a server's directory. Needs file.write there."
+  pullFile(
+    "What to pull."
+    input: PullFileInput!
+  ): PullFilePayload!
+  "Cancels a long work with files, of which then nothing is left. Needs file.write there."
+  cancelFileTransfer(
+    "What to cancel."
+    input: CancelFileTransferInput!
+  ): CancelFileTransferPayload!
+}
+
+extend type Subscription {
+  "Long works with a server's files: those that go on, then every change. Needs file.read there."
+  fileTransferProgress(
+    "The server."
+    serverId: ID!
+  ): FileTransfer!
+}
 `, BuiltIn: false},
 	{Name: "../../../schema/location.graphql", Input: `extend type Query {
   "One location. Needs location.read."
@@ -12626,6 +12793,16 @@ func childFields_ApplyTemplatePayload(ctx context.Context, ec *executionContext,
 	return nil, fmt.Errorf("no field named %q was found under type ApplyTemplatePayload", field.Name)
 }
 
+func childFields_ArchiveContents(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "entries":
+		return fieldContext_ArchiveContents_entries(ctx, ec, field)
+	case "truncated":
+		return fieldContext_ArchiveContents_truncated(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveContents", field.Name)
+}
+
 func childFields_AssignAllocationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "allocation":
@@ -12820,6 +12997,14 @@ func childFields_BackupStorageEdge(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type BackupStorageEdge", field.Name)
 }
 
+func childFields_CancelFileTransferPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "transfer":
+		return fieldContext_CancelFileTransferPayload_transfer(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelFileTransferPayload", field.Name)
+}
+
 func childFields_ChangePasswordPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -12842,6 +13027,14 @@ func childFields_CloneServerPayload(ctx context.Context, ec *executionContext, f
 		return fieldContext_CloneServerPayload_server(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CloneServerPayload", field.Name)
+}
+
+func childFields_CompressFilesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "transfer":
+		return fieldContext_CompressFilesPayload_transfer(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompressFilesPayload", field.Name)
 }
 
 func childFields_ConfigReplacement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13050,6 +13243,14 @@ func childFields_CreateWebhookPayload(ctx context.Context, ec *executionContext,
 		return fieldContext_CreateWebhookPayload_secret(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateWebhookPayload", field.Name)
+}
+
+func childFields_DecompressFilePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "transfer":
+		return fieldContext_DecompressFilePayload_transfer(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DecompressFilePayload", field.Name)
 }
 
 func childFields_DeleteAlertRulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13352,6 +13553,34 @@ func childFields_FileSearch(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_FileSearch_truncated(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FileSearch", field.Name)
+}
+
+func childFields_FileTransfer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_FileTransfer_id(ctx, ec, field)
+	case "kind":
+		return fieldContext_FileTransfer_kind(ctx, ec, field)
+	case "state":
+		return fieldContext_FileTransfer_state(ctx, ec, field)
+	case "path":
+		return fieldContext_FileTransfer_path(ctx, ec, field)
+	case "progress":
+		return fieldContext_FileTransfer_progress(ctx, ec, field)
+	case "bytesDone":
+		return fieldContext_FileTransfer_bytesDone(ctx, ec, field)
+	case "bytesTotal":
+		return fieldContext_FileTransfer_bytesTotal(ctx, ec, field)
+	case "leftOut":
+		return fieldContext_FileTransfer_leftOut(ctx, ec, field)
+	case "error":
+		return fieldContext_FileTransfer_error(ctx, ec, field)
+	case "startedAt":
+		return fieldContext_FileTransfer_startedAt(ctx, ec, field)
+	case "endedAt":
+		return fieldContext_FileTransfer_endedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FileTransfer", field.Name)
 }
 
 func childFields_GrantServerAccessPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13796,6 +14025,14 @@ func childFields_ProcessorTotal(ctx context.Context, ec *executionContext, field
 	return nil, fmt.Errorf("no field named %q was found under type ProcessorTotal", field.Name)
 }
 
+func childFields_PullFilePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "transfer":
+		return fieldContext_PullFilePayload_transfer(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PullFilePayload", field.Name)
+}
+
 func childFields_RedeliverWebhookPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "delivery":
@@ -14062,6 +14299,10 @@ func childFields_Server(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Server_file(ctx, ec, field)
 	case "searchFiles":
 		return fieldContext_Server_searchFiles(ctx, ec, field)
+	case "archive":
+		return fieldContext_Server_archive(ctx, ec, field)
+	case "fileTransfers":
+		return fieldContext_Server_fileTransfers(ctx, ec, field)
 	case "metrics":
 		return fieldContext_Server_metrics(ctx, ec, field)
 	case "environment":
