@@ -2,16 +2,18 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
 
+	"github.com/catalyst-panel/catalyst/agent/runtime/containerd/testbed"
 	"github.com/catalyst-panel/catalyst/test/harness"
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := harness.Cleanup(); err != nil {
+	if err := errors.Join(harness.Cleanup(), testbed.Cleanup()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}

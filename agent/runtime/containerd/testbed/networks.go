@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -41,14 +42,8 @@ func NeedPlugins(t testing.TB) {
 	}
 }
 
-// NetworkConfig describes networks that nobody else uses, and has them removed when this process ends.
-func NetworkConfig() (network.Config, error) {
-	bridge := fmt.Sprintf("ct%08x", rand.Uint32()) //nolint:gosec // a name, no secret
-	dir, err := os.MkdirTemp("", "catalyst-net")
-	if err != nil {
-		return network.Config{}, fmt.Errorf("make the networks' directory: %w", err)
-	}
-	const removeNetworks = `sleep 2
+// removeNetworks removes a bridge, the rules of its name, and a directory.
+const removeNetworks = `sleep 2
 ip link delete "$1" 2>/dev/null
 for command in iptables ip6tables; do
 	for where in "filter INPUT IN -i $1" "filter FORWARD FW" "nat POSTROUTING NAT"; do
@@ -60,6 +55,33 @@ for command in iptables ip6tables; do
 	done
 done
 rm -rf "$2"`
+
+// DefaultNetworks has the networks that an agent makes by itself removed when this process ends, unless the machine has
+// them already.
+func DefaultNetworks(t testing.TB) {
+	t.Helper()
+	need(t)
+	NeedPlugins(t)
+	defaults.Do(func() {
+		const bridge, state = "catalyst0", "/run/catalyst"
+		if _, err := net.InterfaceByName(bridge); err == nil {
+			return // an agent of this machine has it
+		}
+		if err := guard(removeNetworks, bridge, state); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+var defaults sync.Once
+
+// NetworkConfig describes networks that nobody else uses, and has them removed when this process ends.
+func NetworkConfig() (network.Config, error) {
+	bridge := fmt.Sprintf("ct%08x", rand.Uint32()) //nolint:gosec // a name, no secret
+	dir, err := os.MkdirTemp("", "catalyst-net")
+	if err != nil {
+		return network.Config{}, fmt.Errorf("make the networks' directory: %w", err)
+	}
 	if err := guard(removeNetworks, bridge, dir); err != nil {
 		return network.Config{}, err
 	}
