@@ -142,6 +142,15 @@ func (n *Networks) bridge() (*libcni.NetworkConfigList, error) {
 	return parsed, nil
 }
 
+// Gateway is the node's address in the default network.
+func (n *Networks) Gateway() string {
+	subnet, err := netip.ParsePrefix(n.config.Subnet4)
+	if err != nil {
+		return ""
+	}
+	return subnet.Masked().Addr().Next().String()
+}
+
 func (n *Networks) leaseDir() string { return filepath.Join(n.config.StateDir, "leases") }
 
 // Attach connects the network namespace of a container and maps its ports. name is an administrator's network, or empty

@@ -594,9 +594,16 @@ type ServerSpec struct {
 	// install is how the server's files come into being; absent when there is nothing to install.
 	Install *InstallSpec `protobuf:"bytes,20,opt,name=install,proto3" json:"install,omitempty"`
 	// secrets are values that are masked in the log of an installation.
-	Secrets       []string `protobuf:"bytes,21,rep,name=secrets,proto3" json:"secrets,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Secrets []string `protobuf:"bytes,21,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	// Files that are rewritten before each start, in order.
+	ConfigFiles []*ConfigFile `protobuf:"bytes,30,rep,name=config_files,json=configFiles,proto3" json:"config_files,omitempty"`
+	// Patterns of the files that users may neither read nor change, in the syntax of .gitignore.
+	DeniedFiles []string `protobuf:"bytes,31,rep,name=denied_files,json=deniedFiles,proto3" json:"denied_files,omitempty"`
+	// The image's own entrypoint runs the shell line, which it finds in the variable STARTUP. Without containers it is run
+	// as usual.
+	ImageEntrypoint bool `protobuf:"varint,32,opt,name=image_entrypoint,json=imageEntrypoint,proto3" json:"image_entrypoint,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ServerSpec) Reset() {
@@ -755,6 +762,154 @@ func (x *ServerSpec) GetSecrets() []string {
 	return nil
 }
 
+func (x *ServerSpec) GetConfigFiles() []*ConfigFile {
+	if x != nil {
+		return x.ConfigFiles
+	}
+	return nil
+}
+
+func (x *ServerSpec) GetDeniedFiles() []string {
+	if x != nil {
+		return x.DeniedFiles
+	}
+	return nil
+}
+
+func (x *ServerSpec) GetImageEntrypoint() bool {
+	if x != nil {
+		return x.ImageEntrypoint
+	}
+	return false
+}
+
+// ConfigFile is a configuration file below the server's root.
+type ConfigFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Path  string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// "PROPERTIES", "YAML", "JSON", "INI", "XML", "TOML" or "FILE".
+	Parser        string               `protobuf:"bytes,2,opt,name=parser,proto3" json:"parser,omitempty"`
+	Replace       []*ConfigReplacement `protobuf:"bytes,3,rep,name=replace,proto3" json:"replace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigFile) Reset() {
+	*x = ConfigFile{}
+	mi := &file_agent_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigFile) ProtoMessage() {}
+
+func (x *ConfigFile) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigFile.ProtoReflect.Descriptor instead.
+func (*ConfigFile) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ConfigFile) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ConfigFile) GetParser() string {
+	if x != nil {
+		return x.Parser
+	}
+	return ""
+}
+
+func (x *ConfigFile) GetReplace() []*ConfigReplacement {
+	if x != nil {
+		return x.Replace
+	}
+	return nil
+}
+
+// ConfigReplacement is one change of a configuration file.
+type ConfigReplacement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A key or a dotted path in which * is every element, or, under FILE, the beginning of a line.
+	Match string `protobuf:"bytes,1,opt,name=match,proto3" json:"match,omitempty"`
+	// The value that must stand there, or "regex:" and a pattern (RE2) whose matches are replaced; empty: any.
+	If string `protobuf:"bytes,2,opt,name=if,proto3" json:"if,omitempty"`
+	// The new value. {{CATALYST_GATEWAY}} in it is the address under which the program reaches its node; every other
+	// placeholder is resolved.
+	Value         string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigReplacement) Reset() {
+	*x = ConfigReplacement{}
+	mi := &file_agent_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigReplacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigReplacement) ProtoMessage() {}
+
+func (x *ConfigReplacement) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigReplacement.ProtoReflect.Descriptor instead.
+func (*ConfigReplacement) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ConfigReplacement) GetMatch() string {
+	if x != nil {
+		return x.Match
+	}
+	return ""
+}
+
+func (x *ConfigReplacement) GetIf() string {
+	if x != nil {
+		return x.If
+	}
+	return ""
+}
+
+func (x *ConfigReplacement) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // InstallSpec is how a server's files come into being.
 type InstallSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -774,7 +929,7 @@ type InstallSpec struct {
 
 func (x *InstallSpec) Reset() {
 	*x = InstallSpec{}
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +941,7 @@ func (x *InstallSpec) String() string {
 func (*InstallSpec) ProtoMessage() {}
 
 func (x *InstallSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +954,7 @@ func (x *InstallSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallSpec.ProtoReflect.Descriptor instead.
 func (*InstallSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{5}
+	return file_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *InstallSpec) GetImage() string {
@@ -859,7 +1014,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +1026,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1039,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{6}
+	return file_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Limits) GetMemory() int64 {
@@ -936,7 +1091,7 @@ type StopSpec struct {
 
 func (x *StopSpec) Reset() {
 	*x = StopSpec{}
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1103,7 @@ func (x *StopSpec) String() string {
 func (*StopSpec) ProtoMessage() {}
 
 func (x *StopSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1116,7 @@ func (x *StopSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopSpec.ProtoReflect.Descriptor instead.
 func (*StopSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{7}
+	return file_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StopSpec) GetCommand() string {
@@ -997,7 +1152,7 @@ type CrashSpec struct {
 
 func (x *CrashSpec) Reset() {
 	*x = CrashSpec{}
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1164,7 @@ func (x *CrashSpec) String() string {
 func (*CrashSpec) ProtoMessage() {}
 
 func (x *CrashSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1177,7 @@ func (x *CrashSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CrashSpec.ProtoReflect.Descriptor instead.
 func (*CrashSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{8}
+	return file_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CrashSpec) GetPolicy() CrashPolicy {
@@ -1061,7 +1216,7 @@ type ConsoleSpec struct {
 
 func (x *ConsoleSpec) Reset() {
 	*x = ConsoleSpec{}
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1073,7 +1228,7 @@ func (x *ConsoleSpec) String() string {
 func (*ConsoleSpec) ProtoMessage() {}
 
 func (x *ConsoleSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1086,7 +1241,7 @@ func (x *ConsoleSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleSpec.ProtoReflect.Descriptor instead.
 func (*ConsoleSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{9}
+	return file_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ConsoleSpec) GetBurstLines() int64 {
@@ -1135,7 +1290,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1302,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1315,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{10}
+	return file_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Port) GetIp() string {
@@ -1208,7 +1363,7 @@ type Observed struct {
 
 func (x *Observed) Reset() {
 	*x = Observed{}
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1375,7 @@ func (x *Observed) String() string {
 func (*Observed) ProtoMessage() {}
 
 func (x *Observed) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1388,7 @@ func (x *Observed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observed.ProtoReflect.Descriptor instead.
 func (*Observed) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{11}
+	return file_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Observed) GetServerId() string {
@@ -1322,7 +1477,7 @@ type SyncRequest struct {
 
 func (x *SyncRequest) Reset() {
 	*x = SyncRequest{}
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1489,7 @@ func (x *SyncRequest) String() string {
 func (*SyncRequest) ProtoMessage() {}
 
 func (x *SyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1502,7 @@ func (x *SyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncRequest.ProtoReflect.Descriptor instead.
 func (*SyncRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{12}
+	return file_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SyncRequest) GetServers() []*ApplyServerRequest {
@@ -1367,7 +1522,7 @@ type SyncResponse struct {
 
 func (x *SyncResponse) Reset() {
 	*x = SyncResponse{}
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1379,7 +1534,7 @@ func (x *SyncResponse) String() string {
 func (*SyncResponse) ProtoMessage() {}
 
 func (x *SyncResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1392,7 +1547,7 @@ func (x *SyncResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncResponse.ProtoReflect.Descriptor instead.
 func (*SyncResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{13}
+	return file_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SyncResponse) GetServers() []*Observed {
@@ -1412,7 +1567,7 @@ type ApplyServerRequest struct {
 
 func (x *ApplyServerRequest) Reset() {
 	*x = ApplyServerRequest{}
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1579,7 @@ func (x *ApplyServerRequest) String() string {
 func (*ApplyServerRequest) ProtoMessage() {}
 
 func (x *ApplyServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,7 +1592,7 @@ func (x *ApplyServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyServerRequest.ProtoReflect.Descriptor instead.
 func (*ApplyServerRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{14}
+	return file_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ApplyServerRequest) GetSpec() *ServerSpec {
@@ -1463,7 +1618,7 @@ type ApplyServerResponse struct {
 
 func (x *ApplyServerResponse) Reset() {
 	*x = ApplyServerResponse{}
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1630,7 @@ func (x *ApplyServerResponse) String() string {
 func (*ApplyServerResponse) ProtoMessage() {}
 
 func (x *ApplyServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1643,7 @@ func (x *ApplyServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyServerResponse.ProtoReflect.Descriptor instead.
 func (*ApplyServerResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{15}
+	return file_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ApplyServerResponse) GetObserved() *Observed {
@@ -1508,7 +1663,7 @@ type RemoveServerRequest struct {
 
 func (x *RemoveServerRequest) Reset() {
 	*x = RemoveServerRequest{}
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1675,7 @@ func (x *RemoveServerRequest) String() string {
 func (*RemoveServerRequest) ProtoMessage() {}
 
 func (x *RemoveServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1688,7 @@ func (x *RemoveServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveServerRequest.ProtoReflect.Descriptor instead.
 func (*RemoveServerRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{16}
+	return file_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RemoveServerRequest) GetServerId() string {
@@ -1558,7 +1713,7 @@ type RemoveServerResponse struct {
 
 func (x *RemoveServerResponse) Reset() {
 	*x = RemoveServerResponse{}
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +1725,7 @@ func (x *RemoveServerResponse) String() string {
 func (*RemoveServerResponse) ProtoMessage() {}
 
 func (x *RemoveServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1583,7 +1738,7 @@ func (x *RemoveServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveServerResponse.ProtoReflect.Descriptor instead.
 func (*RemoveServerResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{17}
+	return file_agent_proto_rawDescGZIP(), []int{19}
 }
 
 type SendInputRequest struct {
@@ -1597,7 +1752,7 @@ type SendInputRequest struct {
 
 func (x *SendInputRequest) Reset() {
 	*x = SendInputRequest{}
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1609,7 +1764,7 @@ func (x *SendInputRequest) String() string {
 func (*SendInputRequest) ProtoMessage() {}
 
 func (x *SendInputRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1622,7 +1777,7 @@ func (x *SendInputRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendInputRequest.ProtoReflect.Descriptor instead.
 func (*SendInputRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{18}
+	return file_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SendInputRequest) GetServerId() string {
@@ -1649,7 +1804,7 @@ type SendInputResponse struct {
 
 func (x *SendInputResponse) Reset() {
 	*x = SendInputResponse{}
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +1816,7 @@ func (x *SendInputResponse) String() string {
 func (*SendInputResponse) ProtoMessage() {}
 
 func (x *SendInputResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +1829,7 @@ func (x *SendInputResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendInputResponse.ProtoReflect.Descriptor instead.
 func (*SendInputResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{19}
+	return file_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SendInputResponse) GetSeq() uint64 {
@@ -1693,7 +1848,7 @@ type ResetCrashCountRequest struct {
 
 func (x *ResetCrashCountRequest) Reset() {
 	*x = ResetCrashCountRequest{}
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1705,7 +1860,7 @@ func (x *ResetCrashCountRequest) String() string {
 func (*ResetCrashCountRequest) ProtoMessage() {}
 
 func (x *ResetCrashCountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1718,7 +1873,7 @@ func (x *ResetCrashCountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetCrashCountRequest.ProtoReflect.Descriptor instead.
 func (*ResetCrashCountRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{20}
+	return file_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResetCrashCountRequest) GetServerId() string {
@@ -1736,7 +1891,7 @@ type ResetCrashCountResponse struct {
 
 func (x *ResetCrashCountResponse) Reset() {
 	*x = ResetCrashCountResponse{}
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +1903,7 @@ func (x *ResetCrashCountResponse) String() string {
 func (*ResetCrashCountResponse) ProtoMessage() {}
 
 func (x *ResetCrashCountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,7 +1916,7 @@ func (x *ResetCrashCountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetCrashCountResponse.ProtoReflect.Descriptor instead.
 func (*ResetCrashCountResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{21}
+	return file_agent_proto_rawDescGZIP(), []int{23}
 }
 
 type StatsSample struct {
@@ -1786,7 +1941,7 @@ type StatsSample struct {
 
 func (x *StatsSample) Reset() {
 	*x = StatsSample{}
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +1953,7 @@ func (x *StatsSample) String() string {
 func (*StatsSample) ProtoMessage() {}
 
 func (x *StatsSample) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +1966,7 @@ func (x *StatsSample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsSample.ProtoReflect.Descriptor instead.
 func (*StatsSample) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{22}
+	return file_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StatsSample) GetServerId() string {
@@ -1902,7 +2057,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1914,7 +2069,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1927,7 +2082,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{23}
+	return file_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StatsRequest) GetServerIds() []string {
@@ -1956,7 +2111,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1968,7 +2123,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1981,7 +2136,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{24}
+	return file_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StatsResponse) GetSamples() []*StatsSample {
@@ -2009,7 +2164,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2021,7 +2176,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2034,7 +2189,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{25}
+	return file_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EventsRequest) GetAcknowledged() uint64 {
@@ -2062,7 +2217,7 @@ type EventsResponse struct {
 
 func (x *EventsResponse) Reset() {
 	*x = EventsResponse{}
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +2229,7 @@ func (x *EventsResponse) String() string {
 func (*EventsResponse) ProtoMessage() {}
 
 func (x *EventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +2242,7 @@ func (x *EventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsResponse.ProtoReflect.Descriptor instead.
 func (*EventsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{26}
+	return file_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EventsResponse) GetSeq() uint64 {
@@ -2187,7 +2342,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2199,7 +2354,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2212,7 +2367,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Usage) GetNode() *StatsSample {
@@ -2243,7 +2398,7 @@ type InstallProgress struct {
 
 func (x *InstallProgress) Reset() {
 	*x = InstallProgress{}
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2255,7 +2410,7 @@ func (x *InstallProgress) String() string {
 func (*InstallProgress) ProtoMessage() {}
 
 func (x *InstallProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2268,7 +2423,7 @@ func (x *InstallProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallProgress.ProtoReflect.Descriptor instead.
 func (*InstallProgress) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *InstallProgress) GetServerId() string {
@@ -2301,7 +2456,7 @@ type Dropped struct {
 
 func (x *Dropped) Reset() {
 	*x = Dropped{}
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2313,7 +2468,7 @@ func (x *Dropped) String() string {
 func (*Dropped) ProtoMessage() {}
 
 func (x *Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2326,7 +2481,7 @@ func (x *Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dropped.ProtoReflect.Descriptor instead.
 func (*Dropped) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Dropped) GetCount() uint64 {
@@ -2351,7 +2506,7 @@ type ConsoleRequest struct {
 
 func (x *ConsoleRequest) Reset() {
 	*x = ConsoleRequest{}
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2363,7 +2518,7 @@ func (x *ConsoleRequest) String() string {
 func (*ConsoleRequest) ProtoMessage() {}
 
 func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2376,7 +2531,7 @@ func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleRequest.ProtoReflect.Descriptor instead.
 func (*ConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ConsoleRequest) GetServerId() string {
@@ -2420,7 +2575,7 @@ type ConsoleLine struct {
 
 func (x *ConsoleLine) Reset() {
 	*x = ConsoleLine{}
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2432,7 +2587,7 @@ func (x *ConsoleLine) String() string {
 func (*ConsoleLine) ProtoMessage() {}
 
 func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2445,7 +2600,7 @@ func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleLine.ProtoReflect.Descriptor instead.
 func (*ConsoleLine) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ConsoleLine) GetSeq() uint64 {
@@ -2488,7 +2643,7 @@ type ConsoleResponse struct {
 
 func (x *ConsoleResponse) Reset() {
 	*x = ConsoleResponse{}
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2500,7 +2655,7 @@ func (x *ConsoleResponse) String() string {
 func (*ConsoleResponse) ProtoMessage() {}
 
 func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2513,7 +2668,7 @@ func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleResponse.ProtoReflect.Descriptor instead.
 func (*ConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ConsoleResponse) GetServerId() string {
@@ -2569,7 +2724,7 @@ const file_agent_proto_rawDesc = "" +
 	"\x05power\x18\x02 \x01(\x0e2\x18.catalyst.agent.v1.PowerR\x05power\x12\x10\n" +
 	"\x03run\x18\x03 \x01(\x04R\x03run\x12!\n" +
 	"\fcrash_resets\x18\x04 \x01(\x04R\vcrashResets\x12\x18\n" +
-	"\ainstall\x18\x14 \x01(\x04R\ainstall\"\x84\x06\n" +
+	"\ainstall\x18\x14 \x01(\x04R\ainstall\"\x94\a\n" +
 	"\n" +
 	"ServerSpec\x12\x1b\n" +
 	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x12\n" +
@@ -2590,10 +2745,22 @@ const file_agent_proto_rawDesc = "" +
 	"\anetwork\x18\x0f \x01(\tR\anetwork\x12\x10\n" +
 	"\x03tty\x18\x10 \x01(\bR\x03tty\x128\n" +
 	"\ainstall\x18\x14 \x01(\v2\x1e.catalyst.agent.v1.InstallSpecR\ainstall\x12\x18\n" +
-	"\asecrets\x18\x15 \x03(\tR\asecrets\x1a>\n" +
+	"\asecrets\x18\x15 \x03(\tR\asecrets\x12@\n" +
+	"\fconfig_files\x18\x1e \x03(\v2\x1d.catalyst.agent.v1.ConfigFileR\vconfigFiles\x12!\n" +
+	"\fdenied_files\x18\x1f \x03(\tR\vdeniedFiles\x12)\n" +
+	"\x10image_entrypoint\x18  \x01(\bR\x0fimageEntrypoint\x1a>\n" +
 	"\x10EnvironmentEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa4\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"x\n" +
+	"\n" +
+	"ConfigFile\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x06parser\x18\x02 \x01(\tR\x06parser\x12>\n" +
+	"\areplace\x18\x03 \x03(\v2$.catalyst.agent.v1.ConfigReplacementR\areplace\"O\n" +
+	"\x11ConfigReplacement\x12\x14\n" +
+	"\x05match\x18\x01 \x01(\tR\x05match\x12\x0e\n" +
+	"\x02if\x18\x02 \x01(\tR\x02if\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\"\xa4\x01\n" +
 	"\vInstallSpec\x12\x14\n" +
 	"\x05image\x18\x01 \x01(\tR\x05image\x12\x1e\n" +
 	"\n" +
@@ -2782,7 +2949,7 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_agent_proto_goTypes = []any{
 	(Power)(0),                      // 0: catalyst.agent.v1.Power
 	(State)(0),                      // 1: catalyst.agent.v1.State
@@ -2793,86 +2960,90 @@ var file_agent_proto_goTypes = []any{
 	(*SystemInfo)(nil),              // 6: catalyst.agent.v1.SystemInfo
 	(*Desired)(nil),                 // 7: catalyst.agent.v1.Desired
 	(*ServerSpec)(nil),              // 8: catalyst.agent.v1.ServerSpec
-	(*InstallSpec)(nil),             // 9: catalyst.agent.v1.InstallSpec
-	(*Limits)(nil),                  // 10: catalyst.agent.v1.Limits
-	(*StopSpec)(nil),                // 11: catalyst.agent.v1.StopSpec
-	(*CrashSpec)(nil),               // 12: catalyst.agent.v1.CrashSpec
-	(*ConsoleSpec)(nil),             // 13: catalyst.agent.v1.ConsoleSpec
-	(*Port)(nil),                    // 14: catalyst.agent.v1.Port
-	(*Observed)(nil),                // 15: catalyst.agent.v1.Observed
-	(*SyncRequest)(nil),             // 16: catalyst.agent.v1.SyncRequest
-	(*SyncResponse)(nil),            // 17: catalyst.agent.v1.SyncResponse
-	(*ApplyServerRequest)(nil),      // 18: catalyst.agent.v1.ApplyServerRequest
-	(*ApplyServerResponse)(nil),     // 19: catalyst.agent.v1.ApplyServerResponse
-	(*RemoveServerRequest)(nil),     // 20: catalyst.agent.v1.RemoveServerRequest
-	(*RemoveServerResponse)(nil),    // 21: catalyst.agent.v1.RemoveServerResponse
-	(*SendInputRequest)(nil),        // 22: catalyst.agent.v1.SendInputRequest
-	(*SendInputResponse)(nil),       // 23: catalyst.agent.v1.SendInputResponse
-	(*ResetCrashCountRequest)(nil),  // 24: catalyst.agent.v1.ResetCrashCountRequest
-	(*ResetCrashCountResponse)(nil), // 25: catalyst.agent.v1.ResetCrashCountResponse
-	(*StatsSample)(nil),             // 26: catalyst.agent.v1.StatsSample
-	(*StatsRequest)(nil),            // 27: catalyst.agent.v1.StatsRequest
-	(*StatsResponse)(nil),           // 28: catalyst.agent.v1.StatsResponse
-	(*EventsRequest)(nil),           // 29: catalyst.agent.v1.EventsRequest
-	(*EventsResponse)(nil),          // 30: catalyst.agent.v1.EventsResponse
-	(*Usage)(nil),                   // 31: catalyst.agent.v1.Usage
-	(*InstallProgress)(nil),         // 32: catalyst.agent.v1.InstallProgress
-	(*Dropped)(nil),                 // 33: catalyst.agent.v1.Dropped
-	(*ConsoleRequest)(nil),          // 34: catalyst.agent.v1.ConsoleRequest
-	(*ConsoleLine)(nil),             // 35: catalyst.agent.v1.ConsoleLine
-	(*ConsoleResponse)(nil),         // 36: catalyst.agent.v1.ConsoleResponse
-	nil,                             // 37: catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	(*ConfigFile)(nil),              // 9: catalyst.agent.v1.ConfigFile
+	(*ConfigReplacement)(nil),       // 10: catalyst.agent.v1.ConfigReplacement
+	(*InstallSpec)(nil),             // 11: catalyst.agent.v1.InstallSpec
+	(*Limits)(nil),                  // 12: catalyst.agent.v1.Limits
+	(*StopSpec)(nil),                // 13: catalyst.agent.v1.StopSpec
+	(*CrashSpec)(nil),               // 14: catalyst.agent.v1.CrashSpec
+	(*ConsoleSpec)(nil),             // 15: catalyst.agent.v1.ConsoleSpec
+	(*Port)(nil),                    // 16: catalyst.agent.v1.Port
+	(*Observed)(nil),                // 17: catalyst.agent.v1.Observed
+	(*SyncRequest)(nil),             // 18: catalyst.agent.v1.SyncRequest
+	(*SyncResponse)(nil),            // 19: catalyst.agent.v1.SyncResponse
+	(*ApplyServerRequest)(nil),      // 20: catalyst.agent.v1.ApplyServerRequest
+	(*ApplyServerResponse)(nil),     // 21: catalyst.agent.v1.ApplyServerResponse
+	(*RemoveServerRequest)(nil),     // 22: catalyst.agent.v1.RemoveServerRequest
+	(*RemoveServerResponse)(nil),    // 23: catalyst.agent.v1.RemoveServerResponse
+	(*SendInputRequest)(nil),        // 24: catalyst.agent.v1.SendInputRequest
+	(*SendInputResponse)(nil),       // 25: catalyst.agent.v1.SendInputResponse
+	(*ResetCrashCountRequest)(nil),  // 26: catalyst.agent.v1.ResetCrashCountRequest
+	(*ResetCrashCountResponse)(nil), // 27: catalyst.agent.v1.ResetCrashCountResponse
+	(*StatsSample)(nil),             // 28: catalyst.agent.v1.StatsSample
+	(*StatsRequest)(nil),            // 29: catalyst.agent.v1.StatsRequest
+	(*StatsResponse)(nil),           // 30: catalyst.agent.v1.StatsResponse
+	(*EventsRequest)(nil),           // 31: catalyst.agent.v1.EventsRequest
+	(*EventsResponse)(nil),          // 32: catalyst.agent.v1.EventsResponse
+	(*Usage)(nil),                   // 33: catalyst.agent.v1.Usage
+	(*InstallProgress)(nil),         // 34: catalyst.agent.v1.InstallProgress
+	(*Dropped)(nil),                 // 35: catalyst.agent.v1.Dropped
+	(*ConsoleRequest)(nil),          // 36: catalyst.agent.v1.ConsoleRequest
+	(*ConsoleLine)(nil),             // 37: catalyst.agent.v1.ConsoleLine
+	(*ConsoleResponse)(nil),         // 38: catalyst.agent.v1.ConsoleResponse
+	nil,                             // 39: catalyst.agent.v1.ServerSpec.EnvironmentEntry
 }
 var file_agent_proto_depIdxs = []int32{
 	6,  // 0: catalyst.agent.v1.HelloResponse.system:type_name -> catalyst.agent.v1.SystemInfo
 	0,  // 1: catalyst.agent.v1.Desired.power:type_name -> catalyst.agent.v1.Power
-	37, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
-	10, // 3: catalyst.agent.v1.ServerSpec.limits:type_name -> catalyst.agent.v1.Limits
-	11, // 4: catalyst.agent.v1.ServerSpec.stop:type_name -> catalyst.agent.v1.StopSpec
-	12, // 5: catalyst.agent.v1.ServerSpec.crash:type_name -> catalyst.agent.v1.CrashSpec
-	13, // 6: catalyst.agent.v1.ServerSpec.console:type_name -> catalyst.agent.v1.ConsoleSpec
-	14, // 7: catalyst.agent.v1.ServerSpec.ports:type_name -> catalyst.agent.v1.Port
-	9,  // 8: catalyst.agent.v1.ServerSpec.install:type_name -> catalyst.agent.v1.InstallSpec
-	3,  // 9: catalyst.agent.v1.CrashSpec.policy:type_name -> catalyst.agent.v1.CrashPolicy
-	1,  // 10: catalyst.agent.v1.Observed.state:type_name -> catalyst.agent.v1.State
-	18, // 11: catalyst.agent.v1.SyncRequest.servers:type_name -> catalyst.agent.v1.ApplyServerRequest
-	15, // 12: catalyst.agent.v1.SyncResponse.servers:type_name -> catalyst.agent.v1.Observed
-	8,  // 13: catalyst.agent.v1.ApplyServerRequest.spec:type_name -> catalyst.agent.v1.ServerSpec
-	7,  // 14: catalyst.agent.v1.ApplyServerRequest.desired:type_name -> catalyst.agent.v1.Desired
-	15, // 15: catalyst.agent.v1.ApplyServerResponse.observed:type_name -> catalyst.agent.v1.Observed
-	26, // 16: catalyst.agent.v1.StatsResponse.samples:type_name -> catalyst.agent.v1.StatsSample
-	26, // 17: catalyst.agent.v1.StatsResponse.node:type_name -> catalyst.agent.v1.StatsSample
-	15, // 18: catalyst.agent.v1.EventsResponse.server_state:type_name -> catalyst.agent.v1.Observed
-	31, // 19: catalyst.agent.v1.EventsResponse.usage:type_name -> catalyst.agent.v1.Usage
-	33, // 20: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
-	32, // 21: catalyst.agent.v1.EventsResponse.install_progress:type_name -> catalyst.agent.v1.InstallProgress
-	26, // 22: catalyst.agent.v1.Usage.node:type_name -> catalyst.agent.v1.StatsSample
-	26, // 23: catalyst.agent.v1.Usage.servers:type_name -> catalyst.agent.v1.StatsSample
-	2,  // 24: catalyst.agent.v1.ConsoleLine.stream:type_name -> catalyst.agent.v1.Stream
-	35, // 25: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
-	4,  // 26: catalyst.agent.v1.AgentService.Hello:input_type -> catalyst.agent.v1.HelloRequest
-	16, // 27: catalyst.agent.v1.AgentService.Sync:input_type -> catalyst.agent.v1.SyncRequest
-	18, // 28: catalyst.agent.v1.AgentService.ApplyServer:input_type -> catalyst.agent.v1.ApplyServerRequest
-	20, // 29: catalyst.agent.v1.AgentService.RemoveServer:input_type -> catalyst.agent.v1.RemoveServerRequest
-	22, // 30: catalyst.agent.v1.AgentService.SendInput:input_type -> catalyst.agent.v1.SendInputRequest
-	24, // 31: catalyst.agent.v1.AgentService.ResetCrashCount:input_type -> catalyst.agent.v1.ResetCrashCountRequest
-	27, // 32: catalyst.agent.v1.AgentService.Stats:input_type -> catalyst.agent.v1.StatsRequest
-	29, // 33: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
-	34, // 34: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
-	5,  // 35: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
-	17, // 36: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
-	19, // 37: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
-	21, // 38: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
-	23, // 39: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
-	25, // 40: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
-	28, // 41: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
-	30, // 42: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
-	36, // 43: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
-	35, // [35:44] is the sub-list for method output_type
-	26, // [26:35] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	39, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	12, // 3: catalyst.agent.v1.ServerSpec.limits:type_name -> catalyst.agent.v1.Limits
+	13, // 4: catalyst.agent.v1.ServerSpec.stop:type_name -> catalyst.agent.v1.StopSpec
+	14, // 5: catalyst.agent.v1.ServerSpec.crash:type_name -> catalyst.agent.v1.CrashSpec
+	15, // 6: catalyst.agent.v1.ServerSpec.console:type_name -> catalyst.agent.v1.ConsoleSpec
+	16, // 7: catalyst.agent.v1.ServerSpec.ports:type_name -> catalyst.agent.v1.Port
+	11, // 8: catalyst.agent.v1.ServerSpec.install:type_name -> catalyst.agent.v1.InstallSpec
+	9,  // 9: catalyst.agent.v1.ServerSpec.config_files:type_name -> catalyst.agent.v1.ConfigFile
+	10, // 10: catalyst.agent.v1.ConfigFile.replace:type_name -> catalyst.agent.v1.ConfigReplacement
+	3,  // 11: catalyst.agent.v1.CrashSpec.policy:type_name -> catalyst.agent.v1.CrashPolicy
+	1,  // 12: catalyst.agent.v1.Observed.state:type_name -> catalyst.agent.v1.State
+	20, // 13: catalyst.agent.v1.SyncRequest.servers:type_name -> catalyst.agent.v1.ApplyServerRequest
+	17, // 14: catalyst.agent.v1.SyncResponse.servers:type_name -> catalyst.agent.v1.Observed
+	8,  // 15: catalyst.agent.v1.ApplyServerRequest.spec:type_name -> catalyst.agent.v1.ServerSpec
+	7,  // 16: catalyst.agent.v1.ApplyServerRequest.desired:type_name -> catalyst.agent.v1.Desired
+	17, // 17: catalyst.agent.v1.ApplyServerResponse.observed:type_name -> catalyst.agent.v1.Observed
+	28, // 18: catalyst.agent.v1.StatsResponse.samples:type_name -> catalyst.agent.v1.StatsSample
+	28, // 19: catalyst.agent.v1.StatsResponse.node:type_name -> catalyst.agent.v1.StatsSample
+	17, // 20: catalyst.agent.v1.EventsResponse.server_state:type_name -> catalyst.agent.v1.Observed
+	33, // 21: catalyst.agent.v1.EventsResponse.usage:type_name -> catalyst.agent.v1.Usage
+	35, // 22: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
+	34, // 23: catalyst.agent.v1.EventsResponse.install_progress:type_name -> catalyst.agent.v1.InstallProgress
+	28, // 24: catalyst.agent.v1.Usage.node:type_name -> catalyst.agent.v1.StatsSample
+	28, // 25: catalyst.agent.v1.Usage.servers:type_name -> catalyst.agent.v1.StatsSample
+	2,  // 26: catalyst.agent.v1.ConsoleLine.stream:type_name -> catalyst.agent.v1.Stream
+	37, // 27: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
+	4,  // 28: catalyst.agent.v1.AgentService.Hello:input_type -> catalyst.agent.v1.HelloRequest
+	18, // 29: catalyst.agent.v1.AgentService.Sync:input_type -> catalyst.agent.v1.SyncRequest
+	20, // 30: catalyst.agent.v1.AgentService.ApplyServer:input_type -> catalyst.agent.v1.ApplyServerRequest
+	22, // 31: catalyst.agent.v1.AgentService.RemoveServer:input_type -> catalyst.agent.v1.RemoveServerRequest
+	24, // 32: catalyst.agent.v1.AgentService.SendInput:input_type -> catalyst.agent.v1.SendInputRequest
+	26, // 33: catalyst.agent.v1.AgentService.ResetCrashCount:input_type -> catalyst.agent.v1.ResetCrashCountRequest
+	29, // 34: catalyst.agent.v1.AgentService.Stats:input_type -> catalyst.agent.v1.StatsRequest
+	31, // 35: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
+	36, // 36: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
+	5,  // 37: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
+	19, // 38: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
+	21, // 39: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
+	23, // 40: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
+	25, // 41: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
+	27, // 42: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
+	30, // 43: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
+	32, // 44: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
+	38, // 45: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
+	37, // [37:46] is the sub-list for method output_type
+	28, // [28:37] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -2880,8 +3051,8 @@ func file_agent_proto_init() {
 	if File_agent_proto != nil {
 		return
 	}
-	file_agent_proto_msgTypes[11].OneofWrappers = []any{}
-	file_agent_proto_msgTypes[26].OneofWrappers = []any{
+	file_agent_proto_msgTypes[13].OneofWrappers = []any{}
+	file_agent_proto_msgTypes[28].OneofWrappers = []any{
 		(*EventsResponse_ServerState)(nil),
 		(*EventsResponse_Usage)(nil),
 		(*EventsResponse_Dropped)(nil),
@@ -2893,7 +3064,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   34,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -198,8 +198,8 @@ func (a *actor) grace() time.Duration {
 func (a *actor) launch(ctx context.Context, run uint64) {
 	a.Run, a.Active = run, a.Spec
 	a.begin(ctx, kind.ServerStateStarting, "Starting")
-	spec := runtime.Spec{Dir: a.dir, Run: run, Server: a.Active.orEmpty()}
-	a.launching(ctx, spec, func(context.Context) error { return nil })
+	spec := runtime.Spec{Dir: a.dir, Run: run, Server: a.situated(a.Active.orEmpty())}
+	a.launching(ctx, spec, func(ctx context.Context) error { return a.configure(ctx, spec.Server) })
 }
 
 // begin says that a run begins, and forgets the end of the one before.
@@ -267,16 +267,12 @@ func (a *actor) start(ctx context.Context, spec runtime.Spec, said <-chan struct
 
 // prepare fetches what the start needs, and says in the console what it is about. It runs beside the actor.
 func (a *actor) prepare(ctx context.Context, spec runtime.Spec) error {
-	after := spec.Server.GetConsole().GetAfter()
 	return a.supervisor.config.Runtime.Prepare(ctx, spec.Server, func(fraction float64, message string) {
 		if spec.Run == runtime.InstallRun {
 			a.progress(ctx, fraction*fetched, message)
 		}
-		if message == "" {
-			return
-		}
-		if err := a.appendLine(ctx, after, message); err != nil && ctx.Err() == nil {
-			a.log.LogAttrs(ctx, slog.LevelWarn, "a console line is not written", slog.String("text", message), slog.Any("error", err))
+		if message != "" {
+			a.tell(ctx, spec.Server, message)
 		}
 	})
 }

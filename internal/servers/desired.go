@@ -145,11 +145,12 @@ func spec(sv *ent.Server, t document.Template) *protocol.ServerSpec {
 		},
 		Console:     &protocol.ConsoleSpec{After: uint64(sv.ConsoleSeq), LinesPerSecond: int64(or(sv.ConsoleRateLines, 0)), BytesPerSecond: or(sv.ConsoleRateBytes, 0)},
 		NetworkMode: string(sv.NetworkMode), Network: or(sv.Network, ""), Tty: t.Terminal,
+		ConfigFiles: configFiles(t, environment), DeniedFiles: t.DeniedFiles, ImageEntrypoint: t.Startup.ImageEntrypoint,
 	}
 	out.Install, out.Secrets = installation(sv, t)
 	command := startup(t, sv.StartupCommand)
 	if len(command.Argv) > 0 {
-		out.Argv = placeholder.Argv(command.Argv, environment)
+		out.Argv = placeholder.Argv(command.Argv, withGateway(environment))
 	} else {
 		out.Shell = placeholder.Shell(command.Shell)
 	}

@@ -61,6 +61,8 @@ type Networks interface {
 	Attach(ctx context.Context, id, netns, name string, ports []network.Port) error
 	// Detach can be repeated.
 	Detach(ctx context.Context, id string) error
+	// Gateway is the node's address in the default network.
+	Gateway() string
 	// Attached names the containers that have something of a network.
 	Attached() ([]string, error)
 }

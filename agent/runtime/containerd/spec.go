@@ -22,6 +22,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/catalyst-panel/catalyst/agent/holder/attach"
+	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -84,17 +85,32 @@ func checkUser(user string) error {
 // arguments returns the program and its arguments: the server's, or those of the image.
 func (p *plan) arguments() ([]string, error) {
 	server := p.spec.Server
+	own := slices.Concat(p.config.Entrypoint, p.config.Cmd)
 	switch {
+	case p.entrypoint() && len(own) > 0:
+		return own, nil
 	case server.GetShell() != "":
 		return []string{"/bin/sh", "-c", server.GetShell()}, nil
 	case len(server.GetArgv()) > 0:
 		return server.GetArgv(), nil
 	}
-	args := slices.Concat(p.config.Entrypoint, p.config.Cmd)
-	if len(args) == 0 {
+	if len(own) == 0 {
 		return nil, fault.New(fault.BadUserInput, "The server has no startup command, and its image has none either.")
 	}
-	return args, nil
+	return own, nil
+}
+
+// entrypoint reports whether the image's own entrypoint runs the shell line.
+func (p *plan) entrypoint() bool {
+	return p.spec.Server.GetImageEntrypoint() && p.spec.Server.GetShell() != "" && !p.installs()
+}
+
+// startupFile is where an image's own entrypoint finds the shell line.
+const startupFile = "/etc/catalyst/startup"
+
+// startupScript is that file. Lines of other panels' templates are written for bash, which not every image has.
+func startupScript(line string) string {
+	return `if [ -z "$BASH_VERSION" ] && command -v bash >/dev/null; then exec bash "$0"; fi` + "\n" + line + "\n"
 }
 
 // environment returns KEY=value entries: nothing of the agent's own, which may hold secrets.
@@ -109,6 +125,10 @@ func (p *plan) environment() []string {
 	env["HOME"], env["PWD"], env["USER"] = p.mountAt, p.mountAt, "container"
 	if p.installs() {
 		env["HOME"], env["USER"] = "/root", "root"
+	} else if p.entrypoint() {
+		// Entrypoints evaluate this text, some after splitting it into words and some twice. What is safe from all of that
+		// is a command without a value, a quote or an expansion in it.
+		env["STARTUP"] = "/bin/sh " + startupFile
 	}
 	if p.spec.Server.GetTty() {
 		env["TERM"] = "xterm-256color"
@@ -204,7 +224,25 @@ func (p *plan) mounts() []specs.Mount {
 			Options: []string{"bind", "ro", "nosuid", "nodev", "noexec"},
 		})
 	}
+	if p.entrypoint() {
+		mounts = append(mounts, specs.Mount{
+			Destination: startupFile, Type: "bind", Source: filepath.Join(p.run, etcDir, path.Base(startupFile)),
+			Options: []string{"bind", "ro", "nosuid", "nodev"},
+		})
+	}
 	return append(mounts, p.more...)
+}
+
+// Gateway is the address under which a server's program reaches the node; empty in a network that is not Catalyst's.
+func (r *Runtime) Gateway(server *protocol.ServerSpec) string {
+	switch kind.NetworkMode(server.GetNetworkMode()) {
+	case kind.NetworkModeHost:
+		return "127.0.0.1"
+	case kind.NetworkModeCustom:
+		return ""
+	case kind.NetworkModeBridge:
+	}
+	return r.config.Networks.Gateway()
 }
 
 // hostname is a server's name in its container: short, and no secret.
@@ -234,6 +272,8 @@ func (p *plan) writeEtc(resolver string) error {
 		"hostname":    name + "\n",
 		"hosts":       "127.0.0.1 localhost " + name + "\n::1 localhost ip6-localhost ip6-loopback\n",
 		"resolv.conf": resolver,
+
+		path.Base(startupFile): startupScript(p.spec.Server.GetShell()),
 	} {
 		full := filepath.Join(dir, file)
 		if err := os.WriteFile(full, []byte(text), 0o644); err != nil { //nolint:gosec // the container's user reads it
