@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"io"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/internal/exec"
@@ -41,6 +42,21 @@ func (r *mutationResolver) WriteFile(ctx context.Context, input files.WriteInput
 		return nil, err
 	}
 	return &model.WriteFilePayload{File: written}, nil
+}
+
+func (r *mutationResolver) UploadFiles(ctx context.Context, input model.UploadFilesInput) (*model.UploadFilesPayload, error) {
+	in := files.UploadInput{ServerID: input.ServerID, Path: input.Path}
+	for _, f := range input.Files {
+		in.Files = append(in.Files, files.Incoming{Open: func() (io.Reader, string, error) {
+			body, err := f.Open()
+			return body, f.Name, err
+		}})
+	}
+	put, err := r.r.Files.Upload(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UploadFilesPayload{Files: put}, nil
 }
 
 func (r *mutationResolver) RenameFiles(ctx context.Context, input model.RenameFilesInput) (*model.RenameFilesPayload, error) {

@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -78,7 +79,9 @@ type Sockets struct {
 const (
 	maxBody          = 1 << 20
 	operationTimeout = 30 * time.Second
-	maxErrors        = 20
+	// uploadTimeout is the limit where files come with the operation; their bytes have to keep up a minimum speed.
+	uploadTimeout = time.Hour
+	maxErrors     = 20
 )
 
 // Handler is the GraphQL endpoint.
@@ -142,6 +145,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := graphql.StartOperationTrace(r.Context())
 	ctx, ends, err := h.authenticate(ctx, r.Header.Get("Authorization"))
 	switch {
+	case err == nil && hasFiles(r.Header) && viewer.FromContext(ctx) == nil:
+		h.refuse(w, r, a, http.StatusUnauthorized, fault.New(fault.Unauthenticated, "Sign in to send files."))
 	case err != nil:
 		h.stale(ctx, w, r, a, params, err)
 	case a.stream:
@@ -183,6 +188,12 @@ func signsIn(op *ast.OperationDefinition) bool {
 	return true
 }
 
+// hasFiles reports whether a request is a form.
+func hasFiles(header http.Header) bool {
+	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	return err == nil && media == mediaForm
+}
+
 // authenticate puts the caller into the context.
 func (h *Handler) authenticate(ctx context.Context, header string) (context.Context, time.Time, error) {
 	info := request.FromContext(ctx)
@@ -199,7 +210,11 @@ func timeLimit(ctx context.Context, next graphql.OperationHandler) graphql.Respo
 	if graphql.GetOperationContext(ctx).Operation.Operation == subscription {
 		return next(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	limit := operationTimeout
+	if hasFiles(graphql.GetOperationContext(ctx).Headers) {
+		limit = uploadTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	respond := next(ctx)
 	return func(ctx context.Context) *graphql.Response {
 		defer cancel()

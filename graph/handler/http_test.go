@@ -40,7 +40,7 @@ func TestG4(t *testing.T) {
 		{"plain text", "POST", "", map[string]string{"Content-Type": "text/plain"}, query, 415, "BAD_REQUEST"},
 		{"no type", "POST", "", nil, query, 415, "BAD_REQUEST"},
 		{"form", "POST", "", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, "query=%7Ba%7D", 415, "BAD_REQUEST"},
-		{"multipart", "POST", "", map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, "--x--", 415, "BAD_REQUEST"},
+		{"multipart", "POST", "", map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, "--x--", 400, "BAD_REQUEST"},
 		{"GraphQL document", "POST", "", map[string]string{"Content-Type": "application/graphql"}, "{ a }", 415, "BAD_REQUEST"},
 		{"other charset", "POST", "", map[string]string{"Content-Type": "application/json; charset=utf-16"}, query, 415, "BAD_REQUEST"},
 		{"batch", "POST", "", json, "[" + query + "]", 400, "BAD_REQUEST"},

@@ -53,6 +53,9 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (*graphql.RawPara
 
 func readPost(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refusal) {
 	media, given, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err == nil && media == mediaForm {
+		return readForm(w, r, given["boundary"])
+	}
 	charset := strings.ToLower(given["charset"])
 	if err != nil || media != "application/json" || charset != "" && charset != "utf-8" && charset != "utf8" {
 		return nil, bad(http.StatusUnsupportedMediaType, "Send the operation as JSON in UTF-8, with Content-Type: application/json.")

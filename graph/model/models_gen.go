@@ -6,6 +6,7 @@ import (
 	"entgo.io/contrib/entgql"
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/graph/scalar"
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/kind"
@@ -1181,6 +1182,22 @@ type UpdateUserPayload struct {
 type UpdateWebhookPayload struct {
 	// The webhook.
 	Webhook *ent.Webhook `json:"webhook"`
+}
+
+// What uploadFiles needs: a multipart request, with at most 50 files and 100 MB. Larger files are sent with createUpload.
+type UploadFilesInput struct {
+	// The server.
+	ServerID string `json:"serverId"`
+	// Path of the directory that the files go to. Directories that are missing are made.
+	Path string `json:"path"`
+	// The files. They take their names along, and replace what has them.
+	Files []*scalar.Upload `json:"files"`
+}
+
+// Answer of uploadFiles.
+type UploadFilesPayload struct {
+	// The files as they are now.
+	Files []files.Entry `json:"files"`
 }
 
 // A change of a user.

@@ -24,6 +24,9 @@ func (s *Server) timeouts(next http.Handler) http.Handler {
 		body := &pacedBody{ReadCloser: r.Body, control: control, start: time.Now()}
 		r.Body = body
 		body.extend()
+		if isForm(r) { // whose files take the time that their bytes take
+			_ = control.SetWriteDeadline(time.Time{})
+		}
 		if !isStream(r) {
 			next.ServeHTTP(w, r)
 			return
@@ -72,6 +75,12 @@ func (s *Server) streamContext(parent context.Context) (context.Context, context
 // isStream reports whether the answer may go on for as long as both sides like.
 func isStream(r *http.Request) bool {
 	return headerHas(r.Header, "Connection", "upgrade") || headerHas(r.Header, "Accept", "text/event-stream")
+}
+
+// isForm reports whether files come with the request.
+func isForm(r *http.Request) bool {
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(media), "multipart/form-data")
 }
 
 // headerHas reports whether a comma-separated header names a token, whatever its parameters.

@@ -151,6 +151,7 @@ var operations = map[string]row{
 	"Mutation.sendCommand":    onServer("serverId", "$id", "command", "x"),
 
 	"Mutation.createDirectory":          onServer("serverId", "$id", "path", "d"),
+	"Mutation.uploadFiles":              onServer("serverId", "$id", "path", "f", "files", []any{}),
 	"Mutation.writeFile":                onServer("serverId", "$id", "path", "f", "text", "x"),
 	"Mutation.renameFiles":              onServer("serverId", "$id", "files", []any{map[string]any{"from": "a", "to": "b"}}),
 	"Mutation.copyFiles":                onServer("serverId", "$id", "files", []any{map[string]any{"from": "a", "to": "b"}}),

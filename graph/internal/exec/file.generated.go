@@ -1288,6 +1288,38 @@ func fieldContext_RenameFilesPayload_files(_ context.Context, ec *executionConte
 	return fc, nil
 }
 
+func _UploadFilesPayload_files(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UploadFilesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UploadFilesPayload_files(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Files, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []files.Entry) graphql.Marshaler {
+			return marshalNFileEntry2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐEntryᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UploadFilesPayload_files(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UploadFilesPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FileEntry(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _WriteFilePayload_file(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.WriteFilePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1997,6 +2029,62 @@ func unmarshalInputRenameFilesInput(ctx context.Context, ec *executionContext, o
 func UnmarshalRenameFilesInput(ctx context.Context, raw any) (model.RenameFilesInput, error) {
 	var out model.RenameFilesInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RenameFilesInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputUploadFilesInput(ctx context.Context, ec *executionContext, obj any) (model.UploadFilesInput, error) {
+	var it model.UploadFilesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "path", "files"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "path":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("path"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Path = data
+		case "files":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("files"))
+			data, err := unmarshalNUpload2ᚕᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋscalarᚐUploadᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Files = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUploadFilesInput unmarshals raw into the UploadFilesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUploadFilesInput(ctx context.Context, raw any) (model.UploadFilesInput, error) {
+	var out model.UploadFilesInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UploadFilesInput", raw, &out)
 	return out, err
 }
 
@@ -2795,6 +2883,39 @@ func _RenameFilesPayload(ctx context.Context, ec *executionContext, sel ast.Sele
 	return out
 }
 
+var uploadFilesPayloadImplementors = []string{"UploadFilesPayload"}
+
+func _UploadFilesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UploadFilesPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, uploadFilesPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UploadFilesPayload")
+		case "files":
+			out.Values[i] = _UploadFilesPayload_files(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var writeFilePayloadImplementors = []string{"WriteFilePayload"}
 
 func _WriteFilePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.WriteFilePayload) graphql.Marshaler {
@@ -3138,6 +3259,19 @@ func marshalNRenameFilesPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋ
 		return graphql.Null
 	}
 	return _RenameFilesPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNUploadFilesInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐUploadFilesInput(ctx context.Context, ec *executionContext, v any) (model.UploadFilesInput, error) {
+	res, err := unmarshalInputUploadFilesInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUploadFilesPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐUploadFilesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UploadFilesPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UploadFilesPayload!")
+		return graphql.Null
+	}
+	return _UploadFilesPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNWriteFileInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐWriteInput(ctx context.Context, ec *executionContext, v any) (files.WriteInput, error) {

@@ -61,6 +61,7 @@ type MutationResolver interface {
 	SendCommand(ctx context.Context, input model.SendCommandInput) (*model.SendCommandPayload, error)
 	CreateDirectory(ctx context.Context, input model.CreateDirectoryInput) (*model.CreateDirectoryPayload, error)
 	WriteFile(ctx context.Context, input files.WriteInput) (*model.WriteFilePayload, error)
+	UploadFiles(ctx context.Context, input model.UploadFilesInput) (*model.UploadFilesPayload, error)
 	RenameFiles(ctx context.Context, input model.RenameFilesInput) (*model.RenameFilesPayload, error)
 	CopyFiles(ctx context.Context, input model.CopyFilesInput) (*model.CopyFilesPayload, error)
 	ChmodFiles(ctx context.Context, input model.ChmodFilesInput) (*model.ChmodFilesPayload, error)
@@ -1356,6 +1357,20 @@ func field_Mutation_updateWebhook_args(ctx context.Context, ec *executionContext
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (webhooks.UpdateInput, error) {
 			return unmarshalNUpdateWebhookInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋwebhooksᚐUpdateInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_uploadFiles_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UploadFilesInput, error) {
+			return unmarshalNUploadFilesInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐUploadFilesInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3176,6 +3191,50 @@ func fieldContext_Mutation_writeFile(ctx context.Context, ec *executionContext, 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_writeFile_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_uploadFiles(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_uploadFiles(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UploadFiles(ctx, fc.Args["input"].(model.UploadFilesInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.UploadFilesPayload) graphql.Marshaler {
+			return marshalNUploadFilesPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐUploadFilesPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_uploadFiles(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UploadFilesPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_uploadFiles_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -6835,6 +6894,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "writeFile":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_writeFile(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uploadFiles":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_uploadFiles(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

@@ -200,6 +200,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateTemplateInput)),
 			graphql.NewInputUnmarshaler("UpdateUserInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateUserInput)),
 			graphql.NewInputUnmarshaler("UpdateWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateWebhookInput)),
+			graphql.NewInputUnmarshaler("UploadFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputUploadFilesInput)),
 			graphql.NewInputUnmarshaler("UserOrder", graphql.BindUnmarshaler(ec, unmarshalInputUserOrder)),
 			graphql.NewInputUnmarshaler("UserWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputUserWhereInput)),
 			graphql.NewInputUnmarshaler("WebhookDeliveryOrder", graphql.BindUnmarshaler(ec, unmarshalInputWebhookDeliveryOrder)),
@@ -10225,6 +10226,22 @@ type WriteFilePayload {
   file: FileEntry!
 }
 
+"What uploadFiles needs: a multipart request, with at most 50 files and 100 MB. Larger files are sent with createUpload."
+input UploadFilesInput {
+  "The server."
+  serverId: ID!
+  "Path of the directory that the files go to. Directories that are missing are made."
+  path: String!
+  "The files. They take their names along, and replace what has them."
+  files: [Upload!]!
+}
+
+"Answer of uploadFiles."
+type UploadFilesPayload {
+  "The files as they are now."
+  files: [FileEntry!]!
+}
+
 "A file, and where it is to go."
 input FilePairInput {
   "Path of the file or directory."
@@ -10308,6 +10325,11 @@ extend type Mutation {
     "What to write."
     input: WriteFileInput!
   ): WriteFilePayload!
+  "Puts files of a multipart request into a directory of a server. Needs file.write there."
+  uploadFiles(
+    "What to put where."
+    input: UploadFilesInput!
+  ): UploadFilesPayload!
   "Renames or moves files of a server. Needs file.write there."
   renameFiles(
     "What to rename."
@@ -10997,6 +11019,9 @@ scalar Seq @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc8259#section-6")
 
 "Any JSON value."
 scalar JSON @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc8259")
+
+"A file, sent by a multipart request: null in its operations."
+scalar Upload @specifiedBy(url: "https://github.com/jaydenseric/graphql-multipart-request-spec")
 `, BuiltIn: false},
 	{Name: "../../../schema/server.graphql", Input: `"One environment variable of a server."
 type EnvironmentVariable {
@@ -15193,6 +15218,14 @@ func childFields_UpdateWebhookPayload(ctx context.Context, ec *executionContext,
 		return fieldContext_UpdateWebhookPayload_webhook(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateWebhookPayload", field.Name)
+}
+
+func childFields_UploadFilesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "files":
+		return fieldContext_UploadFilesPayload_files(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UploadFilesPayload", field.Name)
 }
 
 func childFields_User(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

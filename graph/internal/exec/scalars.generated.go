@@ -111,6 +111,53 @@ func marshalNTime2timeᚐTime(ctx context.Context, ec *executionContext, sel ast
 	return res
 }
 
+func unmarshalNUpload2ᚕᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋscalarᚐUploadᚄ(ctx context.Context, ec *executionContext, v any) ([]*scalar.Upload, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*scalar.Upload, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNUpload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋscalarᚐUpload(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalNUpload2ᚕᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋscalarᚐUploadᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*scalar.Upload) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = marshalNUpload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋscalarᚐUpload(ctx, ec, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNUpload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋscalarᚐUpload(ctx context.Context, ec *executionContext, v any) (*scalar.Upload, error) {
+	res, err := scalar.UnmarshalUpload(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUpload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋscalarᚐUpload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *scalar.Upload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Upload!")
+		return graphql.Null
+	}
+	_ = sel
+	res := scalar.MarshalUpload(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Upload!")
+	}
+	return res
+}
+
 func unmarshalOBytes2ᚖint64(ctx context.Context, ec *executionContext, v any) (*int64, error) {
 	if v == nil {
 		return nil, nil
