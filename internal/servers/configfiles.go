@@ -19,8 +19,9 @@ func withGateway(environment map[string]string) map[string]string {
 
 // Values lose what would mean something else than a value where they are put.
 var (
-	// A line of a text stays one line.
-	onLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
+	// A line of a text stays one line, and what stands in quotes stays in them, whatever a program takes for an escape.
+	onLine   = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
+	inQuotes = strings.NewReplacer(`"`, "'", `\`, "/")
 	// In what takes the place of a pattern's matches, a dollar refers to groups.
 	inPattern = strings.NewReplacer("$", "$$")
 )
@@ -35,6 +36,9 @@ func configFiles(t document.Template, environment map[string]string) []*protocol
 			values := environment
 			if f.Parser == kind.ConfigParserFile {
 				values = mapped(values, onLine)
+			}
+			if f.Parser == kind.ConfigParserFile && strings.Contains(r.Value, `"`) {
+				values = mapped(values, inQuotes)
 			}
 			if strings.HasPrefix(r.If, "regex:") {
 				values = mapped(values, inPattern)

@@ -291,9 +291,9 @@ func forget(run string) error {
 // startFault says what a person can do about a program that does not start.
 func startFault(p *plan, err error) error {
 	text := err.Error()
-	program := "/bin/sh"
-	if argv := p.spec.Server.GetArgv(); p.spec.Server.GetShell() == "" && len(argv) > 0 {
-		program = argv[0]
+	program := ""
+	if args, err := p.arguments(); err == nil {
+		program = args[0]
 	}
 	switch {
 	case !strings.Contains(text, "exec"):

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/catalyst-panel/catalyst/agent/runtime/containerd/testbed"
 	"github.com/catalyst-panel/catalyst/internal/templates/document"
 	"github.com/catalyst-panel/catalyst/internal/templates/egg"
 	"github.com/catalyst-panel/catalyst/internal/templates/placeholder"
@@ -60,7 +61,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		code = m.Run()
 	}
-	if err := errors.Join(err, os.RemoveAll(filepath.Dir(file))); err != nil {
+	if err := errors.Join(err, os.RemoveAll(filepath.Dir(file)), testbed.Cleanup()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
