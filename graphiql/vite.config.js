@@ -56,6 +56,8 @@ const pack = () => ({
       writeFileSync(file, packed);
     };
     for (const { fileName, code, source } of Object.values(bundle)) write(fileName, code ?? source);
+    // The same page for panels that show it to nobody but those who have signed in.
+    write('signed-in.html', bundle['index.html'].source.replace('<html ', '<html data-for="signed-in" '));
     write('favicon.svg', readFileSync(join(import.meta.dirname, 'favicon.svg')));
     write('licenses.txt', notices());
   },

@@ -6,9 +6,13 @@ import { useEffect, useSyncExternalStore } from 'react';
 import { SessionBar } from './bar.jsx';
 import { defaultQuery, defaultTabs } from './examples.js';
 import { fetcher } from './fetcher.js';
+import { EXAMPLES_PLUGIN } from './gallery.jsx';
 import { session } from './session.js';
 
-const plugins = [HISTORY_PLUGIN];
+const plugins = [HISTORY_PLUGIN, EXAMPLES_PLUGIN];
+
+// guarded is set by the panel where the page is for people who have signed in.
+const guarded = document.documentElement.dataset.for === 'signed-in';
 
 // SchemaReload fetches the schema again when somebody signs in or out: anonymous callers may not introspect.
 function SchemaReload() {
@@ -22,6 +26,15 @@ function SchemaReload() {
 
 // App is the whole page: who is signed in, above GraphiQL.
 export function App() {
+  const token = useSyncExternalStore(session.subscribe, () => session.get().token);
+  if (guarded && !token) {
+    return (
+      <div className="catalyst">
+        <SessionBar />
+        <main className="guarded">Sign in to use GraphiQL. Programs find the API at /graphql.</main>
+      </div>
+    );
+  }
   return (
     <div className="catalyst">
       <SessionBar />

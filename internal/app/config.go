@@ -65,7 +65,7 @@ type Config struct {
 	DebugAddr string
 	// TrustedProxies are networks whose forwarded addresses are believed; AllowedOrigins may use the API from a page.
 	TrustedProxies, AllowedOrigins []string
-	// GraphiQL is "on" or "off".
+	// GraphiQL is "on", "signed-in" or "off".
 	GraphiQL string
 	// LogLevel is debug, info, warn or error; LogFormat is text or json.
 	LogLevel, LogFormat string
@@ -73,13 +73,13 @@ type Config struct {
 
 // role is one way to run the binary, with the defaults that differ.
 type role struct {
-	httpAddr, registration, logFormat string
+	httpAddr, registration, logFormat, graphiql string
 }
 
 // The roles.
 var (
-	devRole   = role{httpAddr: "127.0.0.1:8080", registration: "on", logFormat: "text"}
-	serveRole = role{httpAddr: ":8080", registration: "off", logFormat: "json"}
+	devRole   = role{httpAddr: "127.0.0.1:8080", registration: "on", logFormat: "text", graphiql: "on"}
+	serveRole = role{httpAddr: ":8080", registration: "off", logFormat: "json", graphiql: "signed-in"}
 	agentRole = role{logFormat: "json"}
 )
 
@@ -118,7 +118,7 @@ func (c *Config) bind(flags *pflag.FlagSet, r role, panel, agent bool) {
 	flags.StringVar(&c.RateLimit, "rate-limit", "on", "on, or off on loopback: limits, lockout, cost budgets and connection caps")
 	flags.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed")
 	flags.StringSliceVar(&c.AllowedOrigins, "allowed-origins", nil, "foreign origins whose pages may use the API")
-	flags.StringVar(&c.GraphiQL, "graphiql", "on", "whether GraphiQL is served at /: on or off")
+	flags.StringVar(&c.GraphiQL, "graphiql", r.graphiql, "who gets GraphiQL at /: on (everybody), signed-in, or off")
 	bindDatabase(flags, c)
 }
 
@@ -210,7 +210,7 @@ func (c *Config) complete(flags *pflag.FlagSet) error {
 	}
 	oneOf("rate-limit", c.RateLimit, "on", "off")
 	oneOf("registration", c.Registration, "on", "off")
-	oneOf("graphiql", c.GraphiQL, "on", "off")
+	oneOf("graphiql", c.GraphiQL, "on", "signed-in", "off")
 	oneOf("runtime", c.Runtime, "auto", "containerd", "process")
 	oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log-format", c.LogFormat, "text", "json")

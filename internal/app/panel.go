@@ -264,7 +264,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	p.http, err = httpd.New(httpd.Config{
 		Metrics: watch, Observe: watch.Request,
 		Files:   filehttp.New(filehttp.Config{Files: p.files, Logger: p.log}),
-		GraphQL: api, SDL: api.SDL(), Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL == "on", Health: p.healthy, Logger: p.log,
+		GraphQL: api, SDL: api.SDL(), Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL != "off", GraphiQLSignedIn: p.config.GraphiQL == "signed-in", Health: p.healthy, Logger: p.log,
 		TrustedProxies: proxies, AllowedOrigins: p.config.AllowedOrigins, RateLimit: httpd.RateLimit{Off: !limited}, Grace: requestGrace,
 	})
 	if err != nil {

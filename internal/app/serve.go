@@ -47,7 +47,7 @@ func (p *panel) endLinks(ctx context.Context) error {
 // greet says where the panel is, and the first administrator's password, once.
 func (p *panel) greet(out io.Writer, addr net.Addr) error {
 	text := fmt.Sprintf("Catalyst %s\n  GraphiQL  %s/\n  GraphQL   %s/graphql\n", Version, p.config.PublicURL, p.config.PublicURL)
-	if p.config.GraphiQL != "on" {
+	if p.config.GraphiQL == "off" {
 		text = fmt.Sprintf("Catalyst %s\n  GraphQL   %s/graphql\n", Version, p.config.PublicURL)
 	}
 	text += fmt.Sprintf("  Listening on %s, data in %s\n", addr, p.config.DataDir)

@@ -53,7 +53,11 @@ var contentTypes = map[string]string{
 	".woff": "font/woff", ".woff2": "font/woff2",
 }
 
-func newGraphiQL() (graphiql, error) {
+// The two forms of the page; one of them is served at /.
+const openPage, guardedPage = "/index.html", "/signed-in.html"
+
+// newGraphiQL loads the page, which is for everybody, or for those who have signed in.
+func newGraphiQL(signedIn bool) (graphiql, error) {
 	files := graphiql{}
 	err := fs.WalkDir(page, "graphiql", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -66,9 +70,15 @@ func newGraphiQL() (graphiql, error) {
 	if err != nil {
 		return nil, err
 	}
-	if files["/"] == nil {
-		return nil, fmt.Errorf("graphiql/index.html.gz: %w", fs.ErrNotExist)
+	index, other := openPage, guardedPage
+	if signedIn {
+		index, other = other, index
 	}
+	if files["/"] = files[index]; files["/"] == nil {
+		return nil, fmt.Errorf("graphiql%s.gz: %w", index, fs.ErrNotExist)
+	}
+	delete(files, index)
+	delete(files, other)
 	return files, nil
 }
 
@@ -92,9 +102,6 @@ func loadAsset(name string) (string, *asset, error) {
 	a := &asset{packed: packed, size: int64(size), contentType: kind, etag: hex.EncodeToString(sum[:8]), cache: "no-cache"}
 	if strings.HasPrefix(file, "/assets/") { // their names change with their content
 		a.cache = "public, max-age=31536000, immutable"
-	}
-	if file == "/index.html" {
-		file = "/"
 	}
 	return file, a, nil
 }

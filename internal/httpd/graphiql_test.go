@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/catalyst-panel/catalyst/internal/httpd"
 )
 
 func TestGraphiQLPage(t *testing.T) {
@@ -99,5 +101,21 @@ func TestGraphiQLCaching(t *testing.T) {
 	}
 	if post := ask(edge, http.MethodPost, "/", nil); post.Code != http.StatusMethodNotAllowed || post.Header().Get("Allow") == "" {
 		t.Errorf("POST: %d %v", post.Code, post.Header())
+	}
+}
+
+// TestGraphiQLForThoseWhoHaveSignedIn serves the page in the form that shows nothing to others.
+func TestGraphiQLForThoseWhoHaveSignedIn(t *testing.T) {
+	t.Parallel()
+	for guarded, want := range map[bool]bool{false: false, true: true} {
+		edge := newEdge(t, func(c *httpd.Config) { c.GraphiQLSignedIn = guarded })
+		if got := strings.Contains(ask(edge, http.MethodGet, "/", nil).Body.String(), `data-for="signed-in"`); got != want {
+			t.Errorf("guarded %t: the page is the guarded one: %t", guarded, got)
+		}
+		for _, name := range []string{"/index.html", "/signed-in.html"} {
+			if code := ask(edge, http.MethodGet, name, nil).Code; code != http.StatusNotFound {
+				t.Errorf("guarded %t: %s is served, too: %d", guarded, name, code)
+			}
+		}
 	}
 }

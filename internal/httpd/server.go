@@ -45,6 +45,8 @@ type Config struct {
 	Observe func(route, method string, status int, took time.Duration)
 	// GraphiQL says whether the GraphiQL page is served at /.
 	GraphiQL bool
+	// GraphiQLSignedIn has the page show nothing but the way to sign in to those who have not.
+	GraphiQLSignedIn bool
 	// Health reports why the panel cannot serve requests at the moment, or nil. It is asked by /readyz and has two
 	// seconds.
 	Health func(ctx context.Context) error
@@ -137,7 +139,7 @@ func (s *Server) routes() (http.Handler, error) {
 	}
 
 	if s.config.GraphiQL {
-		page, err := newGraphiQL()
+		page, err := newGraphiQL(s.config.GraphiQLSignedIn)
 		if err != nil {
 			return nil, fmt.Errorf("load the GraphiQL page: %w", err)
 		}
