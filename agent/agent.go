@@ -159,12 +159,17 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 
 	mux := http.NewServeMux()
 	calls.Register(mux)
-	fileserver.New(fileserver.Config{Files: servers.Files(), Logger: a.config.Logger}).Register(mux)
+	contents := fileserver.New(fileserver.Config{Files: servers.Files(), Logger: a.config.Logger})
+	contents.Register(mux)
+	if err := contents.Tidy(); err != nil {
+		a.config.Logger.LogAttrs(ctx, slog.LevelWarn, "what an earlier agent has left is not removed", slog.Any("error", err))
+	}
 	panel := link.New(link.Config{
 		Panel: a.panel, Identity: id, Client: client, Handler: mux, Logger: a.config.Logger,
 	})
 	var running sync.WaitGroup
 	running.Go(func() { a.reportUsage(ctx, servers, node, events) })
+	running.Go(func() { contents.Run(ctx) })
 	running.Go(func() {
 		a.showMetrics(ctx, telemetry.Config{
 			Version: a.config.Version, Runtime: a.config.Runtime.Name(), Servers: servers.Digest, Node: node.Sample,

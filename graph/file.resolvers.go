@@ -126,6 +126,10 @@ func (r *mutationResolver) CancelFileTransfer(ctx context.Context, input model.C
 	return &model.CancelFileTransferPayload{Transfer: t}, nil
 }
 
+func (r *mutationResolver) CreateUpload(ctx context.Context, input files.ResumableInput) (*files.Address, error) {
+	return r.r.Files.CreateUpload(ctx, input)
+}
+
 func (r *serverResolver) Files(ctx context.Context, obj *ent.Server, path string, first *int, after *string, orderBy *model.FileOrder) (*model.FileEntryConnection, error) {
 	in, err := listing(path, first, after, orderBy)
 	if err != nil {

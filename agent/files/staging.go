@@ -147,7 +147,7 @@ func (s *Staging) place(v *Visit, name string) error {
 func (s *Store) Tidy(serverID string) error {
 	t, err := s.Tree(serverID)
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	defer t.Close()
 	dir, err := t.server.Open(rootPath)

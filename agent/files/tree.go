@@ -22,6 +22,29 @@ type shared struct {
 	commit sync.Mutex
 	// bin is held by the one who empties the bin.
 	bin sync.Mutex
+
+	mu      sync.Mutex
+	uploads map[string]bool // those that are being written to
+}
+
+// claim begins to write to an upload, unless somebody does already.
+func (s *shared) claim(at string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.uploads[at] {
+		return false
+	}
+	if s.uploads == nil {
+		s.uploads = make(map[string]bool)
+	}
+	s.uploads[at] = true
+	return true
+}
+
+func (s *shared) release(at string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.uploads, at)
 }
 
 // Tree is one server's root, opened. Close it after use.

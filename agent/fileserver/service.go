@@ -43,6 +43,7 @@ func (s *Service) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+protocol.ContentPath, s.readContent)
 	mux.HandleFunc("PUT "+protocol.ContentPath, s.writeContent)
 	mux.HandleFunc("POST "+protocol.ArchivePath, s.streamArchive)
+	mux.HandleFunc("PATCH "+protocol.UploadPath, s.appendUpload)
 }
 
 // with does something in a server's tree and makes what fails an error of the wire.

@@ -13,6 +13,17 @@ const ContentPath = "/files/v1/content"
 // ArchivePath answers a POST of an ArchiveRequest in binary protobuf with the archive.
 const ArchivePath = "/files/v1/archive"
 
+// UploadPath takes the next bytes of an upload as the body of a PATCH and answers an UploadState in binary protobuf. The query
+// has server, upload, offset and, when they are to be checked, checksum: an algorithm (sha1, sha256), a colon and the sum
+// in hexadecimal digits. Bytes whose sum is another one are not taken in: the answer is 460.
+const UploadPath = "/files/v1/upload"
+
+// StatusChecksum is the answer for bytes that have another checksum than was said.
+const StatusChecksum = 460
+
+// UploadLife is how long an upload may rest before the node forgets it.
+const UploadLife = 24 * time.Hour
+
 // Content names a file and says how its content is to be written.
 type Content struct {
 	ServerID string

@@ -60,6 +60,14 @@ const (
 	// FileServiceLookIntoArchiveProcedure is the fully-qualified name of the FileService's
 	// LookIntoArchive RPC.
 	FileServiceLookIntoArchiveProcedure = "/catalyst.agent.v1.FileService/LookIntoArchive"
+	// FileServiceCreateUploadProcedure is the fully-qualified name of the FileService's CreateUpload
+	// RPC.
+	FileServiceCreateUploadProcedure = "/catalyst.agent.v1.FileService/CreateUpload"
+	// FileServiceStatUploadProcedure is the fully-qualified name of the FileService's StatUpload RPC.
+	FileServiceStatUploadProcedure = "/catalyst.agent.v1.FileService/StatUpload"
+	// FileServiceRemoveUploadProcedure is the fully-qualified name of the FileService's RemoveUpload
+	// RPC.
+	FileServiceRemoveUploadProcedure = "/catalyst.agent.v1.FileService/RemoveUpload"
 )
 
 // FileServiceClient is a client for the catalyst.agent.v1.FileService service.
@@ -90,6 +98,12 @@ type FileServiceClient interface {
 	PullFile(context.Context, *connect.Request[PullFileRequest]) (*connect.ServerStreamForClient[FileProgress], error)
 	// LookIntoArchive names what is in an archive of the server.
 	LookIntoArchive(context.Context, *connect.Request[LookIntoArchiveRequest]) (*connect.Response[LookIntoArchiveResponse], error)
+	// CreateUpload begins an upload whose bytes are sent piece by piece to its content.
+	CreateUpload(context.Context, *connect.Request[CreateUploadRequest]) (*connect.Response[UploadState], error)
+	// StatUpload tells how far an upload is.
+	StatUpload(context.Context, *connect.Request[StatUploadRequest]) (*connect.Response[UploadState], error)
+	// RemoveUpload forgets an upload. One that does not exist is no error.
+	RemoveUpload(context.Context, *connect.Request[RemoveUploadRequest]) (*connect.Response[RemoveUploadResponse], error)
 }
 
 // NewFileServiceClient constructs a client for the catalyst.agent.v1.FileService service. By
@@ -175,6 +189,24 @@ func NewFileServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(fileServiceMethods.ByName("LookIntoArchive")),
 			connect.WithClientOptions(opts...),
 		),
+		createUpload: connect.NewClient[CreateUploadRequest, UploadState](
+			httpClient,
+			baseURL+FileServiceCreateUploadProcedure,
+			connect.WithSchema(fileServiceMethods.ByName("CreateUpload")),
+			connect.WithClientOptions(opts...),
+		),
+		statUpload: connect.NewClient[StatUploadRequest, UploadState](
+			httpClient,
+			baseURL+FileServiceStatUploadProcedure,
+			connect.WithSchema(fileServiceMethods.ByName("StatUpload")),
+			connect.WithClientOptions(opts...),
+		),
+		removeUpload: connect.NewClient[RemoveUploadRequest, RemoveUploadResponse](
+			httpClient,
+			baseURL+FileServiceRemoveUploadProcedure,
+			connect.WithSchema(fileServiceMethods.ByName("RemoveUpload")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -192,6 +224,9 @@ type fileServiceClient struct {
 	decompressFile  *connect.Client[DecompressFileRequest, FileProgress]
 	pullFile        *connect.Client[PullFileRequest, FileProgress]
 	lookIntoArchive *connect.Client[LookIntoArchiveRequest, LookIntoArchiveResponse]
+	createUpload    *connect.Client[CreateUploadRequest, UploadState]
+	statUpload      *connect.Client[StatUploadRequest, UploadState]
+	removeUpload    *connect.Client[RemoveUploadRequest, RemoveUploadResponse]
 }
 
 // ListFiles calls catalyst.agent.v1.FileService.ListFiles.
@@ -254,6 +289,21 @@ func (c *fileServiceClient) LookIntoArchive(ctx context.Context, req *connect.Re
 	return c.lookIntoArchive.CallUnary(ctx, req)
 }
 
+// CreateUpload calls catalyst.agent.v1.FileService.CreateUpload.
+func (c *fileServiceClient) CreateUpload(ctx context.Context, req *connect.Request[CreateUploadRequest]) (*connect.Response[UploadState], error) {
+	return c.createUpload.CallUnary(ctx, req)
+}
+
+// StatUpload calls catalyst.agent.v1.FileService.StatUpload.
+func (c *fileServiceClient) StatUpload(ctx context.Context, req *connect.Request[StatUploadRequest]) (*connect.Response[UploadState], error) {
+	return c.statUpload.CallUnary(ctx, req)
+}
+
+// RemoveUpload calls catalyst.agent.v1.FileService.RemoveUpload.
+func (c *fileServiceClient) RemoveUpload(ctx context.Context, req *connect.Request[RemoveUploadRequest]) (*connect.Response[RemoveUploadResponse], error) {
+	return c.removeUpload.CallUnary(ctx, req)
+}
+
 // FileServiceHandler is an implementation of the catalyst.agent.v1.FileService service.
 type FileServiceHandler interface {
 	// ListFiles describes one page of a directory.
@@ -282,6 +332,12 @@ type FileServiceHandler interface {
 	PullFile(context.Context, *connect.Request[PullFileRequest], *connect.ServerStream[FileProgress]) error
 	// LookIntoArchive names what is in an archive of the server.
 	LookIntoArchive(context.Context, *connect.Request[LookIntoArchiveRequest]) (*connect.Response[LookIntoArchiveResponse], error)
+	// CreateUpload begins an upload whose bytes are sent piece by piece to its content.
+	CreateUpload(context.Context, *connect.Request[CreateUploadRequest]) (*connect.Response[UploadState], error)
+	// StatUpload tells how far an upload is.
+	StatUpload(context.Context, *connect.Request[StatUploadRequest]) (*connect.Response[UploadState], error)
+	// RemoveUpload forgets an upload. One that does not exist is no error.
+	RemoveUpload(context.Context, *connect.Request[RemoveUploadRequest]) (*connect.Response[RemoveUploadResponse], error)
 }
 
 // NewFileServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -363,6 +419,24 @@ func NewFileServiceHandler(svc FileServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(fileServiceMethods.ByName("LookIntoArchive")),
 		connect.WithHandlerOptions(opts...),
 	)
+	fileServiceCreateUploadHandler := connect.NewUnaryHandler(
+		FileServiceCreateUploadProcedure,
+		svc.CreateUpload,
+		connect.WithSchema(fileServiceMethods.ByName("CreateUpload")),
+		connect.WithHandlerOptions(opts...),
+	)
+	fileServiceStatUploadHandler := connect.NewUnaryHandler(
+		FileServiceStatUploadProcedure,
+		svc.StatUpload,
+		connect.WithSchema(fileServiceMethods.ByName("StatUpload")),
+		connect.WithHandlerOptions(opts...),
+	)
+	fileServiceRemoveUploadHandler := connect.NewUnaryHandler(
+		FileServiceRemoveUploadProcedure,
+		svc.RemoveUpload,
+		connect.WithSchema(fileServiceMethods.ByName("RemoveUpload")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/catalyst.agent.v1.FileService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case FileServiceListFilesProcedure:
@@ -389,6 +463,12 @@ func NewFileServiceHandler(svc FileServiceHandler, opts ...connect.HandlerOption
 			fileServicePullFileHandler.ServeHTTP(w, r)
 		case FileServiceLookIntoArchiveProcedure:
 			fileServiceLookIntoArchiveHandler.ServeHTTP(w, r)
+		case FileServiceCreateUploadProcedure:
+			fileServiceCreateUploadHandler.ServeHTTP(w, r)
+		case FileServiceStatUploadProcedure:
+			fileServiceStatUploadHandler.ServeHTTP(w, r)
+		case FileServiceRemoveUploadProcedure:
+			fileServiceRemoveUploadHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -444,4 +524,16 @@ func (UnimplementedFileServiceHandler) PullFile(context.Context, *connect.Reques
 
 func (UnimplementedFileServiceHandler) LookIntoArchive(context.Context, *connect.Request[LookIntoArchiveRequest]) (*connect.Response[LookIntoArchiveResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.FileService.LookIntoArchive is not implemented"))
+}
+
+func (UnimplementedFileServiceHandler) CreateUpload(context.Context, *connect.Request[CreateUploadRequest]) (*connect.Response[UploadState], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.FileService.CreateUpload is not implemented"))
+}
+
+func (UnimplementedFileServiceHandler) StatUpload(context.Context, *connect.Request[StatUploadRequest]) (*connect.Response[UploadState], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.FileService.StatUpload is not implemented"))
+}
+
+func (UnimplementedFileServiceHandler) RemoveUpload(context.Context, *connect.Request[RemoveUploadRequest]) (*connect.Response[RemoveUploadResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("catalyst.agent.v1.FileService.RemoveUpload is not implemented"))
 }

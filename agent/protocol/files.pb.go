@@ -1779,6 +1779,280 @@ func (x *LookIntoArchiveResponse) GetMore() bool {
 	return false
 }
 
+type CreateUploadRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ServerId string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	// Name of the upload: 8 to 64 letters and digits.
+	UploadId string `protobuf:"bytes,2,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	// Where the file is to be. What is there is replaced when the upload is complete.
+	Path []byte `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// Bytes of the whole file.
+	Size          int64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateUploadRequest) Reset() {
+	*x = CreateUploadRequest{}
+	mi := &file_files_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateUploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateUploadRequest) ProtoMessage() {}
+
+func (x *CreateUploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateUploadRequest.ProtoReflect.Descriptor instead.
+func (*CreateUploadRequest) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *CreateUploadRequest) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *CreateUploadRequest) GetUploadId() string {
+	if x != nil {
+		return x.UploadId
+	}
+	return ""
+}
+
+func (x *CreateUploadRequest) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *CreateUploadRequest) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+type StatUploadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ServerId      string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	UploadId      string                 `protobuf:"bytes,2,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatUploadRequest) Reset() {
+	*x = StatUploadRequest{}
+	mi := &file_files_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatUploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatUploadRequest) ProtoMessage() {}
+
+func (x *StatUploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatUploadRequest.ProtoReflect.Descriptor instead.
+func (*StatUploadRequest) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *StatUploadRequest) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *StatUploadRequest) GetUploadId() string {
+	if x != nil {
+		return x.UploadId
+	}
+	return ""
+}
+
+// UploadState is how far an upload is.
+type UploadState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes that were taken in; the next ones begin there.
+	Offset int64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	Size   int64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// Whether the file is at its place.
+	Complete      bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadState) Reset() {
+	*x = UploadState{}
+	mi := &file_files_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadState) ProtoMessage() {}
+
+func (x *UploadState) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadState.ProtoReflect.Descriptor instead.
+func (*UploadState) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *UploadState) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *UploadState) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *UploadState) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+type RemoveUploadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ServerId      string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	UploadId      string                 `protobuf:"bytes,2,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveUploadRequest) Reset() {
+	*x = RemoveUploadRequest{}
+	mi := &file_files_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveUploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveUploadRequest) ProtoMessage() {}
+
+func (x *RemoveUploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveUploadRequest.ProtoReflect.Descriptor instead.
+func (*RemoveUploadRequest) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RemoveUploadRequest) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *RemoveUploadRequest) GetUploadId() string {
+	if x != nil {
+		return x.UploadId
+	}
+	return ""
+}
+
+type RemoveUploadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveUploadResponse) Reset() {
+	*x = RemoveUploadResponse{}
+	mi := &file_files_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveUploadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveUploadResponse) ProtoMessage() {}
+
+func (x *RemoveUploadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_files_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveUploadResponse.ProtoReflect.Descriptor instead.
+func (*RemoveUploadResponse) Descriptor() ([]byte, []int) {
+	return file_files_proto_rawDescGZIP(), []int{31}
+}
+
 var File_files_proto protoreflect.FileDescriptor
 
 const file_files_proto_rawDesc = "" +
@@ -1888,7 +2162,23 @@ const file_files_proto_rawDesc = "" +
 	"\x05limit\x18\x03 \x01(\x05R\x05limit\"e\n" +
 	"\x17LookIntoArchiveResponse\x126\n" +
 	"\aentries\x18\x01 \x03(\v2\x1c.catalyst.agent.v1.FileEntryR\aentries\x12\x12\n" +
-	"\x04more\x18\x02 \x01(\bR\x04more*\x81\x01\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"w\n" +
+	"\x13CreateUploadRequest\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x1b\n" +
+	"\tupload_id\x18\x02 \x01(\tR\buploadId\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\fR\x04path\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\"M\n" +
+	"\x11StatUploadRequest\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x1b\n" +
+	"\tupload_id\x18\x02 \x01(\tR\buploadId\"U\n" +
+	"\vUploadState\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"O\n" +
+	"\x13RemoveUploadRequest\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x1b\n" +
+	"\tupload_id\x18\x02 \x01(\tR\buploadId\"\x16\n" +
+	"\x14RemoveUploadResponse*\x81\x01\n" +
 	"\bFileKind\x12\x19\n" +
 	"\x15FILE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11FILE_KIND_REGULAR\x10\x01\x12\x17\n" +
@@ -1904,7 +2194,8 @@ const file_files_proto_rawDesc = "" +
 	"\x15ARCHIVE_FORMAT_TAR_GZ\x10\x01\x12\x1a\n" +
 	"\x16ARCHIVE_FORMAT_TAR_ZST\x10\x02\x12\x16\n" +
 	"\x12ARCHIVE_FORMAT_ZIP\x10\x03\x12\x16\n" +
-	"\x12ARCHIVE_FORMAT_TAR\x10\x042\xea\b\n" +
+	"\x12ARCHIVE_FORMAT_TAR\x10\x042\xf7\n" +
+	"\n" +
 	"\vFileService\x12V\n" +
 	"\tListFiles\x12#.catalyst.agent.v1.ListFilesRequest\x1a$.catalyst.agent.v1.ListFilesResponse\x12S\n" +
 	"\bStatFile\x12\".catalyst.agent.v1.StatFileRequest\x1a#.catalyst.agent.v1.StatFileResponse\x12\\\n" +
@@ -1918,7 +2209,11 @@ const file_files_proto_rawDesc = "" +
 	"\rCompressFiles\x12'.catalyst.agent.v1.CompressFilesRequest\x1a\x1f.catalyst.agent.v1.FileProgress0\x01\x12]\n" +
 	"\x0eDecompressFile\x12(.catalyst.agent.v1.DecompressFileRequest\x1a\x1f.catalyst.agent.v1.FileProgress0\x01\x12Q\n" +
 	"\bPullFile\x12\".catalyst.agent.v1.PullFileRequest\x1a\x1f.catalyst.agent.v1.FileProgress0\x01\x12h\n" +
-	"\x0fLookIntoArchive\x12).catalyst.agent.v1.LookIntoArchiveRequest\x1a*.catalyst.agent.v1.LookIntoArchiveResponseB3Z1github.com/catalyst-panel/catalyst/agent/protocolb\x06proto3"
+	"\x0fLookIntoArchive\x12).catalyst.agent.v1.LookIntoArchiveRequest\x1a*.catalyst.agent.v1.LookIntoArchiveResponse\x12V\n" +
+	"\fCreateUpload\x12&.catalyst.agent.v1.CreateUploadRequest\x1a\x1e.catalyst.agent.v1.UploadState\x12R\n" +
+	"\n" +
+	"StatUpload\x12$.catalyst.agent.v1.StatUploadRequest\x1a\x1e.catalyst.agent.v1.UploadState\x12_\n" +
+	"\fRemoveUpload\x12&.catalyst.agent.v1.RemoveUploadRequest\x1a'.catalyst.agent.v1.RemoveUploadResponseB3Z1github.com/catalyst-panel/catalyst/agent/protocolb\x06proto3"
 
 var (
 	file_files_proto_rawDescOnce sync.Once
@@ -1933,7 +2228,7 @@ func file_files_proto_rawDescGZIP() []byte {
 }
 
 var file_files_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_files_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_files_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_files_proto_goTypes = []any{
 	(FileKind)(0),                   // 0: catalyst.agent.v1.FileKind
 	(FileOrder)(0),                  // 1: catalyst.agent.v1.FileOrder
@@ -1965,6 +2260,11 @@ var file_files_proto_goTypes = []any{
 	(*FileProgress)(nil),            // 27: catalyst.agent.v1.FileProgress
 	(*LookIntoArchiveRequest)(nil),  // 28: catalyst.agent.v1.LookIntoArchiveRequest
 	(*LookIntoArchiveResponse)(nil), // 29: catalyst.agent.v1.LookIntoArchiveResponse
+	(*CreateUploadRequest)(nil),     // 30: catalyst.agent.v1.CreateUploadRequest
+	(*StatUploadRequest)(nil),       // 31: catalyst.agent.v1.StatUploadRequest
+	(*UploadState)(nil),             // 32: catalyst.agent.v1.UploadState
+	(*RemoveUploadRequest)(nil),     // 33: catalyst.agent.v1.RemoveUploadRequest
+	(*RemoveUploadResponse)(nil),    // 34: catalyst.agent.v1.RemoveUploadResponse
 }
 var file_files_proto_depIdxs = []int32{
 	0,  // 0: catalyst.agent.v1.FileEntry.kind:type_name -> catalyst.agent.v1.FileKind
@@ -1997,20 +2297,26 @@ var file_files_proto_depIdxs = []int32{
 	25, // 27: catalyst.agent.v1.FileService.DecompressFile:input_type -> catalyst.agent.v1.DecompressFileRequest
 	26, // 28: catalyst.agent.v1.FileService.PullFile:input_type -> catalyst.agent.v1.PullFileRequest
 	28, // 29: catalyst.agent.v1.FileService.LookIntoArchive:input_type -> catalyst.agent.v1.LookIntoArchiveRequest
-	6,  // 30: catalyst.agent.v1.FileService.ListFiles:output_type -> catalyst.agent.v1.ListFilesResponse
-	8,  // 31: catalyst.agent.v1.FileService.StatFile:output_type -> catalyst.agent.v1.StatFileResponse
-	10, // 32: catalyst.agent.v1.FileService.SearchFiles:output_type -> catalyst.agent.v1.SearchFilesResponse
-	12, // 33: catalyst.agent.v1.FileService.CreateDirectory:output_type -> catalyst.agent.v1.CreateDirectoryResponse
-	15, // 34: catalyst.agent.v1.FileService.RenameFiles:output_type -> catalyst.agent.v1.RenameFilesResponse
-	17, // 35: catalyst.agent.v1.FileService.CopyFiles:output_type -> catalyst.agent.v1.CopyFilesResponse
-	20, // 36: catalyst.agent.v1.FileService.ChmodFiles:output_type -> catalyst.agent.v1.ChmodFilesResponse
-	22, // 37: catalyst.agent.v1.FileService.DeleteFiles:output_type -> catalyst.agent.v1.DeleteFilesResponse
-	27, // 38: catalyst.agent.v1.FileService.CompressFiles:output_type -> catalyst.agent.v1.FileProgress
-	27, // 39: catalyst.agent.v1.FileService.DecompressFile:output_type -> catalyst.agent.v1.FileProgress
-	27, // 40: catalyst.agent.v1.FileService.PullFile:output_type -> catalyst.agent.v1.FileProgress
-	29, // 41: catalyst.agent.v1.FileService.LookIntoArchive:output_type -> catalyst.agent.v1.LookIntoArchiveResponse
-	30, // [30:42] is the sub-list for method output_type
-	18, // [18:30] is the sub-list for method input_type
+	30, // 30: catalyst.agent.v1.FileService.CreateUpload:input_type -> catalyst.agent.v1.CreateUploadRequest
+	31, // 31: catalyst.agent.v1.FileService.StatUpload:input_type -> catalyst.agent.v1.StatUploadRequest
+	33, // 32: catalyst.agent.v1.FileService.RemoveUpload:input_type -> catalyst.agent.v1.RemoveUploadRequest
+	6,  // 33: catalyst.agent.v1.FileService.ListFiles:output_type -> catalyst.agent.v1.ListFilesResponse
+	8,  // 34: catalyst.agent.v1.FileService.StatFile:output_type -> catalyst.agent.v1.StatFileResponse
+	10, // 35: catalyst.agent.v1.FileService.SearchFiles:output_type -> catalyst.agent.v1.SearchFilesResponse
+	12, // 36: catalyst.agent.v1.FileService.CreateDirectory:output_type -> catalyst.agent.v1.CreateDirectoryResponse
+	15, // 37: catalyst.agent.v1.FileService.RenameFiles:output_type -> catalyst.agent.v1.RenameFilesResponse
+	17, // 38: catalyst.agent.v1.FileService.CopyFiles:output_type -> catalyst.agent.v1.CopyFilesResponse
+	20, // 39: catalyst.agent.v1.FileService.ChmodFiles:output_type -> catalyst.agent.v1.ChmodFilesResponse
+	22, // 40: catalyst.agent.v1.FileService.DeleteFiles:output_type -> catalyst.agent.v1.DeleteFilesResponse
+	27, // 41: catalyst.agent.v1.FileService.CompressFiles:output_type -> catalyst.agent.v1.FileProgress
+	27, // 42: catalyst.agent.v1.FileService.DecompressFile:output_type -> catalyst.agent.v1.FileProgress
+	27, // 43: catalyst.agent.v1.FileService.PullFile:output_type -> catalyst.agent.v1.FileProgress
+	29, // 44: catalyst.agent.v1.FileService.LookIntoArchive:output_type -> catalyst.agent.v1.LookIntoArchiveResponse
+	32, // 45: catalyst.agent.v1.FileService.CreateUpload:output_type -> catalyst.agent.v1.UploadState
+	32, // 46: catalyst.agent.v1.FileService.StatUpload:output_type -> catalyst.agent.v1.UploadState
+	34, // 47: catalyst.agent.v1.FileService.RemoveUpload:output_type -> catalyst.agent.v1.RemoveUploadResponse
+	33, // [33:48] is the sub-list for method output_type
+	18, // [18:33] is the sub-list for method input_type
 	18, // [18:18] is the sub-list for extension type_name
 	18, // [18:18] is the sub-list for extension extendee
 	0,  // [0:18] is the sub-list for field type_name
@@ -2027,7 +2333,7 @@ func file_files_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_files_proto_rawDesc), len(file_files_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   27,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -62,7 +62,7 @@ func (l *Link) Send(nodeID string, request *http.Request) (*http.Response, error
 func Answered(answer *http.Response) (*http.Response, error) {
 	switch {
 	case answer.StatusCode < http.StatusBadRequest,
-		answer.StatusCode == http.StatusPreconditionFailed, answer.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+		answer.StatusCode == http.StatusPreconditionFailed, answer.StatusCode == protocol.StatusChecksum, answer.StatusCode == http.StatusRequestedRangeNotSatisfiable:
 		return answer, nil
 	}
 	defer func() { _ = answer.Body.Close() }()

@@ -45,7 +45,7 @@ func TestDocument(t *testing.T) {
 	}
 
 	wanted := []string{
-		protocol.Subprotocol, protocol.ConnectPath, protocol.NoncePath, protocol.EnrolPath, protocol.ContentPath, protocol.ArchivePath, protocol.AuthScheme + " ",
+		protocol.Subprotocol, protocol.ConnectPath, protocol.NoncePath, protocol.EnrolPath, protocol.ContentPath, protocol.ArchivePath, protocol.UploadPath, protocol.AuthScheme + " ",
 	}
 	for _, service := range []protoreflect.ServiceDescriptor{
 		protocol.File_agent_proto.Services().ByName("AgentService"), protocol.File_files_proto.Services().ByName("FileService"),

@@ -35,6 +35,9 @@ var relayed = map[string]bool{
 	protocol.FileServiceChmodFilesProcedure:       true,
 	protocol.FileServiceDeleteFilesProcedure:      true,
 	protocol.FileServiceLookIntoArchiveProcedure:  true,
+	protocol.FileServiceCreateUploadProcedure:     true,
+	protocol.FileServiceStatUploadProcedure:       true,
+	protocol.FileServiceRemoveUploadProcedure:     true,
 }
 
 // relayRequest is one call on its way to the instance that holds the link.

@@ -261,9 +261,13 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		}),
 		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited), Costs: p.costs(limited),
 	})
+	contents, err := filehttp.New(filehttp.Config{Files: p.files, Logger: p.log})
+	if err != nil {
+		return err
+	}
 	p.http, err = httpd.New(httpd.Config{
 		Metrics: watch, Observe: watch.Request,
-		Files:   filehttp.New(filehttp.Config{Files: p.files, Logger: p.log}),
+		Files:   contents,
 		GraphQL: api, SDL: api.SDL(), Agent: p.link.Handler(), GraphiQL: p.config.GraphiQL != "off", GraphiQLSignedIn: p.config.GraphiQL == "signed-in", Health: p.healthy, Logger: p.log,
 		TrustedProxies: proxies, AllowedOrigins: p.config.AllowedOrigins, RateLimit: httpd.RateLimit{Off: !limited}, Grace: requestGrace,
 	})

@@ -3,9 +3,12 @@ package filehttp
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
+
+	tus "github.com/tus/tusd/v2/pkg/handler"
 
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/files"
@@ -22,16 +25,25 @@ type Config struct {
 type Handler struct {
 	config Config
 	mux    *http.ServeMux
+	tus    *tus.UnroutedHandler
 }
 
 // New returns a handler.
-func New(config Config) *Handler {
-	h := &Handler{config: config, mux: http.NewServeMux()}
+func New(config Config) (*Handler, error) {
+	library, err := newTus()
+	if err != nil {
+		return nil, fmt.Errorf("make the handler of uploads: %w", err)
+	}
+	h := &Handler{config: config, mux: http.NewServeMux(), tus: library}
+	h.mux.HandleFunc("OPTIONS /files/upload/{token}", h.options)
+	for _, method := range []string{http.MethodHead, http.MethodPatch, http.MethodDelete, http.MethodPost} {
+		h.mux.HandleFunc(method+" /files/upload/{token}", h.upload)
+	}
 	h.mux.HandleFunc("GET /files/download/{token}/{name...}", h.download)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, fault.New(fault.NotFound, "There is nothing here. The API gives out addresses of files."))
 	})
-	return h
+	return h, nil
 }
 
 // ServeHTTP implements http.Handler.

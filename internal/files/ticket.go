@@ -24,6 +24,8 @@ type ticket struct {
 	UploadID string   `json:"u,omitempty"`
 	Size     int64    `json:"n,omitempty"`
 	KeyID    string   `json:"k,omitempty"`
+
+	expires time.Time
 }
 
 // sign makes a token of a ticket for the viewer in ctx.
@@ -57,6 +59,7 @@ func (s *Service) redeem(ctx context.Context, a token.Audience, signed string) (
 	if err != nil {
 		return ticket{}, nil, fault.New(fault.Unauthenticated, "This address is not valid: ask the API for one.").Wrap(err)
 	}
+	t.expires = claims.ExpiresAt
 	info := request.FromContext(ctx)
 	asker := &viewer.Viewer{
 		UserID: claims.UserID, SessionID: claims.SessionID, KeyID: t.KeyID, IP: info.IP, UserAgent: info.UserAgent, RequestID: info.ID,

@@ -60,7 +60,7 @@ func (o origins) allows(origin, host string) bool {
 
 // exposed are the headers by which pages follow downloads and uploads.
 const exposed = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, " +
-	"Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset"
+	"Tus-Checksum-Algorithm, Tus-Extension, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset"
 
 // crossOrigin refuses pages of foreign origins, answers the preflight requests of allowed ones, and lets programs,
 // which send no Origin, through.

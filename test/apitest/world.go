@@ -158,7 +158,8 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 
 // serve puts the handler on a server that can be told to shut down, as the edge does.
 func (w *World) serve(streams *stream.Runner) {
-	contents := filehttp.New(filehttp.Config{Files: w.Files, Logger: slog.New(slog.DiscardHandler)})
+	contents, err := filehttp.New(filehttp.Config{Files: w.Files, Logger: slog.New(slog.DiscardHandler)})
+	w.Must(err)
 	base, shutdown := context.WithCancelCause(context.WithoutCancel(w.T.Context()))
 	w.Shutdown = shutdown
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

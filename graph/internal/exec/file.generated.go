@@ -307,6 +307,52 @@ func fieldContext_CreateDownloadPayload_expiresAt(_ context.Context, ec *executi
 	return graphql.NewScalarFieldContext("CreateDownloadPayload", field, false, false, "Time")
 }
 
+func _CreateUploadPayload_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Address) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateUploadPayload_url(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateUploadPayload_url(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateUploadPayload", field, false, false, "String")
+}
+
+func _CreateUploadPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Address) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateUploadPayload_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateUploadPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateUploadPayload", field, false, false, "Time")
+}
+
 func _DecompressFilePayload_transfer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DecompressFilePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1671,6 +1717,62 @@ func UnmarshalCreateDownloadInput(ctx context.Context, raw any) (files.DownloadI
 	return out, err
 }
 
+func unmarshalInputCreateUploadInput(ctx context.Context, ec *executionContext, obj any) (files.ResumableInput, error) {
+	var it files.ResumableInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "path", "size"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "path":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("path"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Path = data
+		case "size":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("size"))
+			data, err := unmarshalNBytes2int64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Size = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreateUploadInput unmarshals raw into the CreateUploadInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreateUploadInput(ctx context.Context, raw any) (files.ResumableInput, error) {
+	var out files.ResumableInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateUploadInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputDecompressFileInput(ctx context.Context, ec *executionContext, obj any) (files.DecompressInput, error) {
 	var it files.DecompressInput
 	if obj == nil {
@@ -2407,6 +2509,44 @@ func _CreateDownloadPayload(ctx context.Context, ec *executionContext, sel ast.S
 	return out
 }
 
+var createUploadPayloadImplementors = []string{"CreateUploadPayload"}
+
+func _CreateUploadPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *files.Address) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createUploadPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateUploadPayload")
+		case "url":
+			out.Values[i] = _CreateUploadPayload_url(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _CreateUploadPayload_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var decompressFilePayloadImplementors = []string{"DecompressFilePayload"}
 
 func _DecompressFilePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DecompressFilePayload) graphql.Marshaler {
@@ -3037,6 +3177,19 @@ func marshalNCreateDownloadPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst
 		return graphql.Null
 	}
 	return _CreateDownloadPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNCreateUploadInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐResumableInput(ctx context.Context, ec *executionContext, v any) (files.ResumableInput, error) {
+	res, err := unmarshalInputCreateUploadInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCreateUploadPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *files.Address) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CreateUploadPayload!")
+		return graphql.Null
+	}
+	return _CreateUploadPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNDecompressFileInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐDecompressInput(ctx context.Context, ec *executionContext, v any) (files.DecompressInput, error) {

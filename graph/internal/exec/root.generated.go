@@ -71,6 +71,7 @@ type MutationResolver interface {
 	DecompressFile(ctx context.Context, input files.DecompressInput) (*model.DecompressFilePayload, error)
 	PullFile(ctx context.Context, input files.PullInput) (*model.PullFilePayload, error)
 	CancelFileTransfer(ctx context.Context, input model.CancelFileTransferInput) (*model.CancelFileTransferPayload, error)
+	CreateUpload(ctx context.Context, input files.ResumableInput) (*files.Address, error)
 	CreateLocation(ctx context.Context, input nodes.CreateLocationInput) (*model.CreateLocationPayload, error)
 	UpdateLocation(ctx context.Context, input model.UpdateLocationInput) (*model.UpdateLocationPayload, error)
 	DeleteLocation(ctx context.Context, input model.DeleteLocationInput) (*model.DeleteLocationPayload, error)
@@ -475,6 +476,20 @@ func field_Mutation_createTemplate_args(ctx context.Context, ec *executionContex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (templates.Fields, error) {
 			return unmarshalNCreateTemplateInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋtemplatesᚐFields(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_createUpload_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (files.ResumableInput, error) {
+			return unmarshalNCreateUploadInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐResumableInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3631,6 +3646,50 @@ func fieldContext_Mutation_cancelFileTransfer(ctx context.Context, ec *execution
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_cancelFileTransfer_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_createUpload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_createUpload(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateUpload(ctx, fc.Args["input"].(files.ResumableInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *files.Address) graphql.Marshaler {
+			return marshalNCreateUploadPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐAddress(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_createUpload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_CreateUploadPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_createUpload_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -6964,6 +7023,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "cancelFileTransfer":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_cancelFileTransfer(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createUpload":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_createUpload(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

@@ -99,6 +99,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServerInput)),
 			graphql.NewInputUnmarshaler("CreateTaskInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateTaskInput)),
 			graphql.NewInputUnmarshaler("CreateTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateTemplateInput)),
+			graphql.NewInputUnmarshaler("CreateUploadInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateUploadInput)),
 			graphql.NewInputUnmarshaler("CreateUserInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateUserInput)),
 			graphql.NewInputUnmarshaler("CreateWebhookInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateWebhookInput)),
 			graphql.NewInputUnmarshaler("DecompressFileInput", graphql.BindUnmarshaler(ec, unmarshalInputDecompressFileInput)),
@@ -10552,6 +10553,32 @@ extend type Subscription {
     serverId: ID!
   ): FileTransfer!
 }
+
+"What createUpload needs."
+input CreateUploadInput {
+  "The server."
+  serverId: ID!
+  "Path of the file. What is there is replaced when the upload is complete."
+  path: String!
+  "Length of the file."
+  size: Bytes!
+}
+
+"Answer of createUpload."
+type CreateUploadPayload {
+  "Where the file is to be sent, by the protocol tus 1.0: both the endpoint at which an upload is created and the upload itself."
+  url: String!
+  "Until when it must be complete."
+  expiresAt: Time!
+}
+
+extend type Mutation {
+  "Makes an address to which a file can be sent piece by piece; an upload that broke off goes on. Needs file.write there."
+  createUpload(
+    "What is to come."
+    input: CreateUploadInput!
+  ): CreateUploadPayload!
+}
 `, BuiltIn: false},
 	{Name: "../../../schema/location.graphql", Input: `extend type Query {
   "One location. Needs location.read."
@@ -13250,6 +13277,16 @@ func childFields_CreateTemplatePayload(ctx context.Context, ec *executionContext
 		return fieldContext_CreateTemplatePayload_template(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateTemplatePayload", field.Name)
+}
+
+func childFields_CreateUploadPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "url":
+		return fieldContext_CreateUploadPayload_url(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_CreateUploadPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateUploadPayload", field.Name)
 }
 
 func childFields_CreateUserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
