@@ -64,6 +64,9 @@ func (t *Tree) mkdir(name string, perm fs.FileMode) error {
 }
 
 func (t *Tree) mkdirAt(dir *os.File, base string, perm fs.FileMode) error {
+	if err := t.shared.ledger.reserve(0, 1); err != nil {
+		return err
+	}
 	if err := unix.Mkdirat(int(dir.Fd()), base, 0o700); err != nil {
 		return &fs.PathError{Op: "mkdir", Path: base, Err: err}
 	}
@@ -219,6 +222,9 @@ func linkStays(name, target string) bool {
 }
 
 func (t *Tree) symlinkAt(dir *os.File, base, target string) error {
+	if err := t.shared.ledger.reserve(0, 1); err != nil {
+		return err
+	}
 	if err := unix.Symlinkat(target, int(dir.Fd()), base); err != nil {
 		return &fs.PathError{Op: "symlink", Path: base, Err: err}
 	}

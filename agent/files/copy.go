@@ -105,7 +105,7 @@ func (c *copying) file(ctx context.Context, v *Visit, name string) error {
 		return err
 	}
 	c.made = true
-	file := &File{file: out, tree: c.tree}
+	file := c.tree.newFile(out)
 	if _, err := copyBytes(ctx, file, in, v.Size); err != nil {
 		return errors.Join(err, file.Close())
 	}
@@ -130,6 +130,9 @@ const copyChunk = 4 << 20
 
 // copyBytes copies up to so many bytes: a file that grows as fast as it is copied ends, too.
 func copyBytes(ctx context.Context, to *File, from *File, most int64) (int64, error) {
+	if err := to.reserve(0, most); err != nil {
+		return 0, err
+	}
 	var done int64
 	for done < most {
 		if ctx.Err() != nil {

@@ -23,6 +23,7 @@ func (t *Tree) Delete(ctx context.Context, name string) error {
 		return explain(err)
 	}
 	defer dir.Close()
+	defer t.shared.ledger.freed()
 	err = unlink(dir, base, 0)
 	if !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.EPERM) {
 		return explain(err)
@@ -49,6 +50,7 @@ func (t *Tree) remove(name string, flags int) error {
 		return explain(err)
 	}
 	defer dir.Close()
+	defer t.shared.ledger.freed()
 	return explain(unlink(dir, base, flags))
 }
 

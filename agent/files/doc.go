@@ -20,6 +20,8 @@
 //     any name, but never opened for its content, so nothing can block.
 //   - What is made belongs to the user whom the root belongs to, as far as the agent may give it away, and has none of the
 //     set-user, set-group and sticky bits.
+//   - Whoever writes reserves the room before, by the server's quota (SetQuota) and so that the node keeps some free space;
+//     QUOTA_EXCEEDED says how much there is. What lies beside the root until it is complete counts.
 //   - What a replacement writes lies outside of the root until it is complete.
 //
 // Errors that a user has to know of are faults, whose chain still has the system's error (errors.Is(err, fs.ErrNotExist)).

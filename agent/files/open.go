@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,44 @@ import (
 type File struct {
 	file *os.File
 	tree *Tree
+
+	appends bool
+
+	mu  sync.Mutex
+	end int64 // up to where room is reserved, or was there before; -1 before the first write
+}
+
+func (t *Tree) newFile(f *os.File) *File { return &File{file: f, tree: t, end: -1} }
+
+// reserve takes the room that writing so many bytes to a place needs; a place below 0 is where the file is at.
+func (f *File) reserve(at, n int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.end < 0 {
+		size, err := f.Size()
+		if err != nil {
+			return err
+		}
+		f.end = size
+	}
+	if at < 0 {
+		var err error
+		if at, err = f.file.Seek(0, io.SeekCurrent); err != nil {
+			return err
+		}
+		if f.appends {
+			at = f.end
+		}
+	}
+	grows := at + n - f.end
+	if grows <= 0 {
+		return nil
+	}
+	if err := f.tree.shared.ledger.reserve(grows, 0); err != nil {
+		return err
+	}
+	f.end = at + n
+	return nil
 }
 
 var _ interface {
@@ -38,7 +77,9 @@ func (t *Tree) OpenFile(name string, flag int, perm fs.FileMode) (*File, error) 
 	if err != nil {
 		return nil, explain(err)
 	}
-	return &File{file: f, tree: t}, nil
+	opened := t.newFile(f)
+	opened.appends = flag&os.O_APPEND != 0
+	return opened, nil
 }
 
 func (t *Tree) openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
@@ -100,6 +141,9 @@ func (t *Tree) create(name string, flag int, perm fs.FileMode) (*os.File, error)
 	}
 	defer dir.Close()
 	flags := flag&(os.O_RDONLY|os.O_WRONLY|os.O_RDWR|os.O_APPEND) | os.O_CREATE | os.O_EXCL
+	if err := t.shared.ledger.reserve(0, 1); err != nil {
+		return nil, err
+	}
 	f, err := openAt(dir, base, flags, 0o600)
 	if err != nil {
 		return nil, err
@@ -130,18 +174,29 @@ func (f *File) Seek(to int64, whence int) (int64, error) { return f.file.Seek(to
 
 // Write writes to where the file is at.
 func (f *File) Write(b []byte) (int, error) {
+	if err := f.reserve(-1, int64(len(b))); err != nil {
+		return 0, err
+	}
 	n, err := f.file.Write(b)
 	return n, explain(err)
 }
 
 // WriteAt writes to a place.
 func (f *File) WriteAt(b []byte, at int64) (int, error) {
+	if err := f.reserve(at, int64(len(b))); err != nil {
+		return 0, err
+	}
 	n, err := f.file.WriteAt(b, at)
 	return n, explain(err)
 }
 
 // Truncate changes the length.
-func (f *File) Truncate(size int64) error { return explain(f.file.Truncate(size)) }
+func (f *File) Truncate(size int64) error {
+	if err := f.reserve(0, size); err != nil {
+		return err
+	}
+	return explain(f.file.Truncate(size))
+}
 
 // Chmod changes the permission bits.
 func (f *File) Chmod(mode fs.FileMode) error { return explain(f.file.Chmod(mode.Perm())) }

@@ -64,12 +64,15 @@ func (t *Tree) Replace(name string, as As) (*Replacement, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	return &Replacement{File: &File{file: f, tree: t}, name: name, staged: staged, as: as}, nil
+	return &Replacement{File: t.newFile(f), name: name, staged: staged, as: as}, nil
 }
 
 // stage makes an empty file beside the root.
 func (t *Tree) stage() (*os.File, string, error) {
 	if err := t.server.Mkdir(stagingDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, "", err
+	}
+	if err := t.shared.ledger.reserve(0, 1); err != nil {
 		return nil, "", err
 	}
 	name := path.Join(stagingDir, rand.Text())
@@ -129,6 +132,7 @@ func (r *Replacement) Commit() (Entry, error) {
 		return Entry{}, explain(err)
 	}
 	r.ended = true
+	t.shared.ledger.freed() // what was replaced
 	e, err := r.Stat(r.name)
 	return e, errors.Join(err, r.Close())
 }
@@ -159,6 +163,7 @@ func (r *Replacement) Abort() {
 		return
 	}
 	r.ended = true
+	r.tree.shared.ledger.freed()
 	// A file that stays behind in spite of that is removed with the server or by the next sweep.
 	_ = r.Close()
 	_ = r.tree.server.Remove(r.staged)

@@ -48,6 +48,7 @@ func (t *Tree) Stage() (*Staging, error) {
 // Discard removes the directory with what is left in it.
 func (s *Staging) Discard(ctx context.Context) error {
 	_ = s.root.Close() // it was worked in only
+	defer s.shared.ledger.freed()
 	dir, base, err := s.beside()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

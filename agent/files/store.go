@@ -1,6 +1,7 @@
 package files
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,6 +20,10 @@ type Store struct {
 	path string
 	root *os.Root
 
+	space *freeSpace
+	life  context.Context //nolint:containedctx // ends with Close, and with it what goes on by itself
+	end   context.CancelFunc
+
 	mu     sync.Mutex
 	shares map[string]*shared
 }
@@ -36,11 +41,14 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open servers directory: %w", err)
 	}
-	return &Store{path: dir, root: root, shares: make(map[string]*shared)}, nil
+	s := &Store{path: dir, root: root, space: &freeSpace{path: dir}, shares: make(map[string]*shared)}
+	s.life, s.end = context.WithCancel(context.Background()) //nolint:forbidigo // it begins with the store and ends with Close
+	return s, nil
 }
 
 // Close lets go of the directory.
 func (s *Store) Close() error {
+	s.end()
 	if err := s.root.Close(); err != nil {
 		return fmt.Errorf("close servers directory: %w", err)
 	}
@@ -81,7 +89,9 @@ func (s *Store) share(serverID string) *shared {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shares[serverID] == nil {
-		s.shares[serverID] = &shared{}
+		s.shares[serverID] = &shared{ledger: &ledger{
+			life: s.life, free: s.space.look, measure: func(ctx context.Context) (Usage, error) { return s.measure(ctx, serverID) },
+		}}
 	}
 	return s.shares[serverID]
 }

@@ -18,6 +18,7 @@ const stagingDir = ".staging"
 
 // shared is what all open trees of one server have in common.
 type shared struct {
+	ledger *ledger
 	// commit is held while a name is looked at and then changed.
 	commit sync.Mutex
 	// bin is held by the one who empties the bin.

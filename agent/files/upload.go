@@ -60,6 +60,12 @@ func (t *Tree) CreateUpload(id, name string, size int64) (Upload, error) {
 	if e, err := t.Stat(name, true); err == nil && e.Kind != Regular {
 		return Upload{}, errExists
 	}
+	if err := t.shared.ledger.fits(size); err != nil {
+		return Upload{}, err
+	}
+	if err := t.shared.ledger.reserve(0, 2); err != nil {
+		return Upload{}, err
+	}
 	if err := t.server.Mkdir(uploadsDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Upload{}, explain(err)
 	}
@@ -138,7 +144,7 @@ func (t *Tree) Append(id string, offset int64, from io.Reader, check func() erro
 	if err != nil {
 		return u, explain(err)
 	}
-	n, err := copyInto(f, offset, io.LimitReader(from, u.Size-offset))
+	n, err := copyInto(t.newFile(f), offset, io.LimitReader(from, u.Size-offset))
 	u.Offset += n
 	if check != nil {
 		if err == nil {
@@ -162,7 +168,7 @@ func (t *Tree) Append(id string, offset int64, from io.Reader, check func() erro
 }
 
 // copyInto writes from a place on.
-func copyInto(f *os.File, at int64, from io.Reader) (int64, error) {
+func copyInto(f *File, at int64, from io.Reader) (int64, error) {
 	return io.CopyBuffer(io.NewOffsetWriter(f, at), from, make([]byte, 256<<10))
 }
 
@@ -211,6 +217,7 @@ func (t *Tree) RemoveUpload(id string) error {
 	if err != nil {
 		return err
 	}
+	defer t.shared.ledger.freed()
 	return explain(errors.Join(gone(t.server.Remove(at+".json")), gone(t.server.Remove(at))))
 }
 

@@ -22,20 +22,36 @@ type Usage struct {
 
 // Usage measures a server's root. It follows no links, opens only directories (so that a FIFO cannot block it), skips
 // what vanishes meanwhile, and stops when ctx is done. A server without a root uses nothing.
+//
+// What lies beside the root until it is complete counts, too. The ledger, by which writers are held to the server's quota,
+// learns from every measurement.
 func (s *Store) Usage(ctx context.Context, serverID string) (Usage, error) {
 	if err := check(serverID); err != nil {
 		return Usage{}, err
 	}
-	root, err := s.root.Open(path.Join(serverID, FilesDir))
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.root.Lstat(path.Join(serverID, FilesDir)); errors.Is(err, fs.ErrNotExist) {
 		return Usage{}, nil
 	}
-	if err != nil {
-		return Usage{}, fmt.Errorf("open server root: %w", err)
-	}
+	l := s.share(serverID).ledger
+	l.measuring.Lock()
+	defer l.measuring.Unlock()
+	return l.refresh(ctx)
+}
+
+// measure walks through everything that counts.
+func (s *Store) measure(ctx context.Context, serverID string) (Usage, error) {
 	w := walk{seen: map[inode]struct{}{}}
-	if err := w.run(ctx, root); err != nil {
-		return Usage{}, fmt.Errorf("measure server root: %w", err)
+	for _, name := range []string{FilesDir, stagingDir, uploadsDir} {
+		dir, err := s.root.OpenFile(path.Join(serverID, name), os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Usage{}, fmt.Errorf("open server root: %w", err)
+		}
+		if err := w.run(ctx, dir); err != nil {
+			return Usage{}, fmt.Errorf("measure server root: %w", err)
+		}
 	}
 	return w.usage, nil
 }

@@ -98,6 +98,7 @@ type actor struct {
 	killedAt     time.Time
 	said         chan struct{} // closed when the last console line so far was written
 	reported     uint64        // the generation of the last report
+	overSince    time.Time     // when the server was found to fill more than its quota; zero when it does not
 	quitting     bool
 	gone         bool
 }
@@ -125,6 +126,7 @@ func newActor(s *Supervisor, id string, r *record) *actor {
 	}
 	a.alarm.Stop()
 	a.overdue.Stop()
+	a.setQuota()
 	a.publish()
 	return a
 }
@@ -248,6 +250,7 @@ func (a *actor) apply(ctx context.Context, spec *protocol.ServerSpec, desired *p
 		a.log.LogAttrs(ctx, slog.LevelError, "an order is carried out but not stored", slog.Any("error", err))
 	}
 	a.record = next
+	a.setQuota()
 	a.publish()
 	a.limit(ctx)
 	a.reconcile(ctx)

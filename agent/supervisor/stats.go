@@ -170,5 +170,8 @@ func (s *Supervisor) measureDisk(a *actor) {
 			a.log.LogAttrs(s.ctx, slog.LevelWarn, "size of the files is unknown", slog.Any("error", err))
 		}
 		a.disk.end(size.Bytes, err)
+		if err == nil {
+			a.post(s.ctx, func(ctx context.Context) { a.measured(ctx, size.Bytes) })
+		}
 	})
 }
