@@ -10,6 +10,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
+	"github.com/catalyst-panel/catalyst/internal/servers"
 )
 
 const (
@@ -25,6 +26,7 @@ type batches struct {
 	stats       *dataloader.Loader[string, *metrics.Stats]
 	environment *dataloader.Loader[string, []kind.EnvVar]
 	outdated    *dataloader.Loader[string, bool]
+	prompt      *dataloader.Loader[string, *servers.Prompt]
 	allocated   *dataloader.Loader[string, nodes.Allocated]
 }
 
@@ -33,6 +35,7 @@ func newBatches(c *Config) *batches {
 		stats:       together(c.Metrics.Latest),
 		environment: together(c.Servers.Environments),
 		outdated:    together(c.Servers.Outdated),
+		prompt:      together(c.Servers.Prompts),
 		allocated:   together(c.Nodes.Allocated),
 	}
 }

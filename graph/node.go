@@ -8,12 +8,13 @@ import (
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/model"
+	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 )
 
 // labelMap returns labels as the services know them; of labels with the same name the last one counts.
-func labelMap(o graphql.Omittable[[]model.NodeLabelInput]) map[string]string {
+func labelMap(o graphql.Omittable[[]kind.Label]) map[string]string {
 	list, ok := o.ValueOK()
 	if !ok {
 		return nil

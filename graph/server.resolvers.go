@@ -26,6 +26,14 @@ func (r *mutationResolver) ApplyTemplate(ctx context.Context, input servers.Appl
 	return &model.ApplyTemplatePayload{Server: row}, nil
 }
 
+func (r *mutationResolver) AnswerServerPrompt(ctx context.Context, input servers.AnswerPromptInput) (*model.AnswerServerPromptPayload, error) {
+	row, err := r.r.Servers.AnswerPrompt(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.AnswerServerPromptPayload{Server: row}, nil
+}
+
 func (r *mutationResolver) CreateServer(ctx context.Context, input servers.CreateInput) (*model.CreateServerPayload, error) {
 	row, err := r.r.Servers.Create(ctx, input)
 	if err != nil {
@@ -137,6 +145,10 @@ func (r *serverResolver) Environment(ctx context.Context, obj *ent.Server) ([]ki
 
 func (r *serverResolver) TemplateOutdated(ctx context.Context, obj *ent.Server) (bool, error) {
 	return batchesOf(ctx).outdated.Load(ctx, obj.ID)()
+}
+
+func (r *serverResolver) Prompt(ctx context.Context, obj *ent.Server) (*servers.Prompt, error) {
+	return batchesOf(ctx).prompt.Load(ctx, obj.ID)()
 }
 
 func (r *serverResolver) Stats(ctx context.Context, obj *ent.Server) (*metrics.Stats, error) {

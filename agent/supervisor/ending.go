@@ -149,13 +149,13 @@ func (a *actor) forgetInstance(ctx context.Context, instance runtime.Instance) {
 func (a *actor) crashed(ctx context.Context, exit *runtime.Exit) {
 	policy := a.Spec.orEmpty().GetCrash()
 	failed := exit.Code != 0 || exit.OOMKilled
+	a.LastLines = exit.LastLines // a program that wants something of people may end well, too
 	if !failed && policy.GetPolicy() != protocol.CrashPolicy_CRASH_POLICY_ALWAYS {
-		a.say(ctx, "Stopped: ended by itself with code 0")
-		a.setState(ctx, kind.ServerStateStopped, "ended by itself with code 0")
+		a.say(ctx, "Stopped: "+kind.EndedWell)
+		a.setState(ctx, kind.ServerStateStopped, kind.EndedWell)
 		return
 	}
 	a.CrashCount++
-	a.LastLines = exit.LastLines
 	reason := crashReason(exit)
 	restart := policy.GetPolicy() == protocol.CrashPolicy_CRASH_POLICY_ALWAYS ||
 		policy.GetPolicy() == protocol.CrashPolicy_CRASH_POLICY_ON_FAILURE

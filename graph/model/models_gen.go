@@ -62,6 +62,12 @@ type AllocationChangedEvent struct {
 	Allocation *ent.Allocation `json:"allocation,omitempty"`
 }
 
+// Answer of answerServerPrompt.
+type AnswerServerPromptPayload struct {
+	// The server, which has been asked to start.
+	Server *ent.Server `json:"server"`
+}
+
 // Answer of applyTemplate.
 type ApplyTemplatePayload struct {
 	// The server.
@@ -265,7 +271,7 @@ type CreateNodeInput struct {
 	// Factor by which the limits may be promised more than once; 1 when absent.
 	Overcommit graphql.Omittable[*float64] `json:"overcommit,omitempty"`
 	// Labels of the node.
-	Labels graphql.Omittable[[]NodeLabelInput] `json:"labels,omitempty"`
+	Labels graphql.Omittable[[]kind.Label] `json:"labels,omitempty"`
 	// Whether the node takes no new servers; false when absent.
 	Maintenance graphql.Omittable[*bool] `json:"maintenance,omitempty"`
 }
@@ -644,14 +650,6 @@ type NodeChangedEvent struct {
 
 // One label of a node.
 type NodeLabel struct {
-	// Name of the label.
-	Key string `json:"key"`
-	// Value of the label.
-	Value string `json:"value"`
-}
-
-// One label of a node.
-type NodeLabelInput struct {
 	// Name of the label.
 	Key string `json:"key"`
 	// Value of the label.
@@ -1057,7 +1055,7 @@ type UpdateNodeInput struct {
 	// Factor by which the limits may be promised more than once.
 	Overcommit graphql.Omittable[*float64] `json:"overcommit,omitempty"`
 	// All labels that the node is to have; null for none.
-	Labels graphql.Omittable[[]NodeLabelInput] `json:"labels,omitempty"`
+	Labels graphql.Omittable[[]kind.Label] `json:"labels,omitempty"`
 	// Whether the node takes no new servers.
 	Maintenance graphql.Omittable[*bool] `json:"maintenance,omitempty"`
 }

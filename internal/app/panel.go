@@ -181,10 +181,12 @@ func (p *panel) makeServices(ctx context.Context) error {
 		return err
 	}
 	p.nodes = nodes.New(nodes.Config{Client: client, Bus: p.bus, Logger: p.log, PublicURL: p.config.PublicURL, Recheck: p.link.Recheck})
-	p.servers = servers.New(servers.Config{Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Logger: p.log})
 	p.files = files.New(files.Config{
 		Client: client, Link: p.link, Gate: keeper, Accounts: p.accounts, Tokens: signer,
 		PublicURL: strings.TrimRight(p.config.PublicURL, "/"), Allowed: allowed, Bus: p.bus, Logger: p.log,
+	})
+	p.servers = servers.New(servers.Config{
+		Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Files: filePort{p.files}, Logger: p.log,
 	})
 	p.onClose(func(ctx context.Context) error { return within(ctx, "work with files", p.files.Close) })
 	p.templates = templates.New(templates.Config{Client: client, Logger: p.log, HTTP: egress.Policy{Allowed: allowed}.Client(fetchTimeout)})
@@ -221,7 +223,7 @@ func (p *panel) makeWatch(ctx context.Context) error {
 	return nil
 }
 
-// prepare makes what an empty database lacks: roles, the first administrator, the Demo template.
+// prepare makes what an empty database lacks: roles, the first administrator, the starter templates.
 func (p *panel) prepare(ctx context.Context) error {
 	if err := p.store.Seed(ctx, p.log); err != nil {
 		return err
@@ -234,7 +236,7 @@ func (p *panel) prepare(ctx context.Context) error {
 	if created && p.config.AdminPassword == "" {
 		p.firstPassword = password
 	}
-	return p.templates.EnsureDemo(ctx)
+	return p.templates.EnsureStarters(ctx)
 }
 
 // makeTransports makes the API and the HTTP edge.

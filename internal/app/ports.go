@@ -8,6 +8,7 @@ import (
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/internal/agentlink"
+	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/catalyst-panel/catalyst/internal/servers"
@@ -47,6 +48,17 @@ func (p *nodePort) Seen(ctx context.Context, nodeID, sessionID string) error {
 	if errors.Is(err, nodes.ErrFenced) {
 		return agentlink.ErrFenced
 	}
+	return err
+}
+
+// filePort lets the servers' service write a file.
+type filePort struct{ files *files.Service }
+
+var _ servers.Files = filePort{}
+
+// WriteText writes a file of a server with the caller's rights.
+func (p filePort) WriteText(ctx context.Context, serverID, path, text string) error {
+	_, err := p.files.Write(ctx, files.WriteInput{ServerID: serverID, Path: path, Text: &text})
 	return err
 }
 

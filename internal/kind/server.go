@@ -135,3 +135,6 @@ func (v Stream) MarshalGQL(w io.Writer) { marshal(w, v) }
 
 // UnmarshalGQL reads a GraphQL enum value; unknown ones are refused.
 func (v *Stream) UnmarshalGQL(in any) error { return unmarshal(v, in, v.Values()) }
+
+// EndedWell is the reason of a server that is STOPPED since its program ended by itself.
+const EndedWell = "ended by itself with code 0"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/node"
@@ -63,6 +64,26 @@ type Need struct {
 	Ports int
 	// Containers is whether the server can only run in a container.
 	Containers bool
+	// Architectures are the processors that the program runs on, as Go names them; any when empty.
+	Architectures []string
+	// LocationID is where the node has to be, Labels are what it has to be marked with; anywhere and nothing when empty.
+	LocationID string
+	Labels     map[string]string
+}
+
+// Suits reports whether a node has the processor for a need. One whose agent has not said what it has is believed to.
+func Suits(n *ent.Node, need Need) bool {
+	return len(need.Architectures) == 0 || n.Arch == "" || slices.Contains(need.Architectures, n.Arch)
+}
+
+// marked reports whether a node has labels.
+func marked(n *ent.Node, labels map[string]string) bool {
+	for key, value := range labels {
+		if has, ok := n.Labels[key]; !ok || has != value {
+			return false
+		}
+	}
+	return true
 }
 
 // processRuntime is the name of the runtime that runs programs of the node itself, without containers.
@@ -134,11 +155,20 @@ func (s *Service) candidates(ctx context.Context, all []*ent.Node, need Need) ([
 		all = slices.DeleteFunc(slices.Clone(all), bad)
 		return len(all) == 0
 	}
+	if without(func(n *ent.Node) bool { return need.LocationID != "" && n.LocationID != need.LocationID }) {
+		return nil, nil, fault.Input("locationId", "There is no node at this location: choose another one, or leave it out.")
+	}
+	if without(func(n *ent.Node) bool { return !marked(n, need.Labels) }) {
+		return nil, nil, fault.Input("labels", "No node has these labels: choose others, or leave them out.")
+	}
 	if without(func(n *ent.Node) bool { return !n.Online || n.Maintenance }) {
-		return nil, nil, fault.New(fault.NodeOffline, "No node is online and out of maintenance: start the agent on one, or end its maintenance.")
+		return nil, nil, fault.New(fault.NodeOffline, "No node that could take the server is online and out of maintenance: start the agent on one, or end its maintenance.")
 	}
 	if without(func(n *ent.Node) bool { return need.Containers && !RunsContainers(n) }) {
 		return nil, nil, fault.New(fault.Conflict, "The server needs containers, and every node that is online runs programs without them: add a node with containerd.")
+	}
+	if without(func(n *ent.Node) bool { return !Suits(n, need) }) {
+		return nil, nil, fault.New(fault.Conflict, "The program runs on %s only, which no node has that could take it: add such a node.", strings.Join(need.Architectures, " and "))
 	}
 	ids := make([]string, len(all))
 	for i, n := range all {

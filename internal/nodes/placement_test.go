@@ -77,6 +77,31 @@ func TestPlace(t *testing.T) {
 			_, err := w.CreateAllocations(w.admin, nodes.CreateAllocationsInput{NodeID: w.node("two", memory(gib)).ID, IP: "0.0.0.0", Ports: []string{"1-2"}})
 			must(w.t, err)
 		}, nodes.Need{Ports: 2}, "two", "", ""},
+		{"architecture", func(w *world) {
+			w.node("arm", func(c *ent.NodeCreate) { c.SetArch("arm64") })
+			w.node("amd", func(c *ent.NodeCreate) { c.SetArch("amd64").SetMemoryLimit(gib) })
+		}, nodes.Need{Architectures: []string{"amd64"}}, "amd", "", ""},
+		{
+			"no such architecture", func(w *world) { w.node("arm", func(c *ent.NodeCreate) { c.SetArch("arm64") }) },
+			nodes.Need{Architectures: []string{"amd64"}},
+			"", fault.Conflict, "amd64",
+		},
+		{"labels", func(w *world) {
+			w.node("hdd", func(c *ent.NodeCreate) { c.SetLabels(map[string]string{"disk": "hdd"}) })
+			w.node("ssd", func(c *ent.NodeCreate) {
+				c.SetLabels(map[string]string{"disk": "ssd", "x": ""}).SetMemoryLimit(gib)
+			})
+		}, nodes.Need{Labels: map[string]string{"disk": "ssd"}}, "ssd", "", ""},
+		{
+			"no such label", func(w *world) { w.node("n", nil) },
+			nodes.Need{Labels: map[string]string{"disk": ""}},
+			"", fault.BadUserInput, "labels",
+		},
+		{
+			"no node at the location", func(w *world) { w.node("n", nil) },
+			nodes.Need{LocationID: "loc_01h455vb4pex5vsknk084sn02q"},
+			"", fault.BadUserInput, "location",
+		},
 		{"too few ports", func(w *world) { w.node("n", nil) }, nodes.Need{Ports: 1}, "", fault.Conflict, "createAllocations"},
 	}
 	for _, tt := range tests {

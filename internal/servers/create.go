@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/catalyst-panel/catalyst/ent"
+	"github.com/catalyst-panel/catalyst/ent/location"
 	"github.com/catalyst-panel/catalyst/ent/node"
 	"github.com/catalyst-panel/catalyst/ent/template"
 	"github.com/catalyst-panel/catalyst/ent/user"
@@ -29,13 +30,16 @@ type CreateInput struct {
 	// Memory, Disk and Swap are bytes, CPU is percent of one core.
 	Memory, Disk, Swap *int64
 	CPU                *int
-	Environment        []kind.EnvVar
-	AllocationIDs      []string
-	NetworkMode        *kind.NetworkMode
-	Network            *string
-	CrashPolicy        *kind.CrashPolicy
-	StartupCommand     *string
-	StartOnInstall     bool
+	// LocationID and Labels are what the node has to have when none is named.
+	LocationID     *string
+	Labels         []kind.Label
+	Environment    []kind.EnvVar
+	AllocationIDs  []string
+	NetworkMode    *kind.NetworkMode
+	Network        *string
+	CrashPolicy    *kind.CrashPolicy
+	StartupCommand *string
+	StartOnInstall bool
 
 	// inherited are the values of the server that is cloned.
 	inherited map[string]string
@@ -211,6 +215,11 @@ func (s *Service) owner(ctx context.Context, wanted *string) (string, error) {
 func (s *Service) home(ctx context.Context, t *ent.Tx, in CreateInput, p *plan) (*ent.Node, error) {
 	need := nodes.Need{
 		Memory: p.memory, Disk: p.disk, CPU: p.cpu, Ports: p.template.PortsWanted, Containers: p.template.InstallScript != "",
+		Architectures: p.template.Architectures, LocationID: or(in.LocationID, ""),
+	}
+	var err error
+	if need.Labels, err = where(ctx, t, in); err != nil {
+		return nil, err
 	}
 	if in.NodeID == nil {
 		if len(in.AllocationIDs) > 0 {
@@ -234,7 +243,35 @@ func (s *Service) home(ctx context.Context, t *ent.Tx, in CreateInput, p *plan) 
 	if need.Containers && !nodes.RunsContainers(n) {
 		return nil, fault.New(fault.Conflict, "The template is installed in a container, and the node %s runs programs without containers: choose a node with containerd.", n.Name)
 	}
+	if !nodes.Suits(n, need) {
+		return nil, fault.New(fault.Conflict, "The program runs on %s only, and the node %s has %s: choose another one.", strings.Join(need.Architectures, " and "), n.Name, n.Arch)
+	}
 	return n, s.Nodes.Reserve(ctx, t, n.ID, need)
+}
+
+// where checks what is asked of the place of a new server, and returns the labels that its node needs. Nobody can find out
+// by it which places and labels there are.
+func where(ctx context.Context, t *ent.Tx, in CreateInput) (map[string]string, error) {
+	if in.NodeID != nil && (in.LocationID != nil || len(in.Labels) > 0) {
+		return nil, fault.Input("nodeId", "Name the node, or say where and what it has to be, not both.")
+	}
+	if in.LocationID != nil {
+		exists, err := t.Location.Query().Where(location.ID(*in.LocationID)).Exist(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look up location: %w", err)
+		}
+		if !exists {
+			return nil, fault.New(fault.NotFound, "There is no such location, or you may not see it.")
+		}
+	}
+	if v := viewer.FromContext(ctx); len(in.Labels) > 0 && !v.IsSystem() && !access.Grants(v, access.NodeRead) {
+		return nil, fault.New(fault.Forbidden, "Choosing a node by its labels needs the permission node.read.")
+	}
+	labels := make(map[string]string, len(in.Labels))
+	for _, l := range in.Labels {
+		labels[l.Key] = l.Value
+	}
+	return labels, nil
 }
 
 // create fills a new server in from the plan.

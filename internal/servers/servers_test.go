@@ -65,6 +65,7 @@ type world struct {
 	store                      *store.Store
 	link                       *link
 	console                    *console.Service
+	files                      *notes
 	ctx                        context.Context
 	nodeID, templateID, userID string
 }
@@ -81,12 +82,13 @@ func newWorld(t *testing.T, s *store.Store) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{store: s, bus: b, link: &link{}, ctx: testkit.System(t.Context())}
+	w := &world{store: s, bus: b, link: &link{}, files: &notes{}, ctx: testkit.System(t.Context())}
 	w.console = console.New(console.Config{Client: s.Client, Dialect: s.Dialect, Bus: b, Gate: open{}, Logger: log})
 	w.Service = servers.New(servers.Config{
 		Client: s.Client, Bus: b, Link: w.link, Gate: open{}, Logger: log,
 		Nodes:   nodes.New(nodes.Config{Client: s.Client, Bus: b, Logger: log}),
 		Console: w.console,
+		Files:   w.files,
 	})
 	w.do(t, func(ctx context.Context, x *ent.Tx) {
 		w.userID = x.User.Create().SetEmail("a@example.com").SetUsername("a").SetUsernameKey("a").SetPasswordHash("-").SaveX(ctx).ID

@@ -64,7 +64,9 @@ type Config struct {
 	Nodes  Placement
 	// Console is where the programs' output is.
 	Console Console
-	Logger  *slog.Logger
+	// Files write what an answer to a program's question needs.
+	Files  Files
+	Logger *slog.Logger
 }
 
 // Service owns the servers.

@@ -165,16 +165,26 @@ func deed(action, id string) audit.Entry {
 	return audit.Entry{Action: action, TargetType: ent.TypeTemplate, TargetID: id}
 }
 
-// EnsureDemo makes the Demo template in a database that has none. Of several instances that start on a new database at
-// once, one makes it.
-func (s *Service) EnsureDemo(ctx context.Context) error {
-	ctx = viewer.System(ctx, s.Logger, "make the Demo template")
+// EnsureStarters makes the Demo template where there is none, and the other starters in a database without any template.
+// Of several instances that start on a new database at once, one makes each.
+func (s *Service) EnsureStarters(ctx context.Context) error {
+	ctx = viewer.System(ctx, s.Logger, "make the starter templates")
 	exists, err := s.Client.Template.Query().Where(template.Slug(demoSlug)).Exist(ctx)
 	if err != nil || exists {
 		return err
 	}
-	if _, err = s.make(ctx, deed("template.create", ""), demo(), true); fault.CodeOf(err) == fault.Conflict {
-		return nil
+	missing := []document.Template{demo()}
+	any, err := s.Client.Template.Query().Exist(ctx)
+	if err != nil {
+		return err
 	}
-	return err
+	if !any {
+		missing = append(missing, starters()...)
+	}
+	for _, t := range missing {
+		if _, err := s.make(ctx, deed("template.create", ""), t, true); err != nil && fault.CodeOf(err) != fault.Conflict {
+			return err
+		}
+	}
+	return nil
 }

@@ -84,7 +84,7 @@ func TestOneDemo(t *testing.T) {
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				if err := service(s).EnsureDemo(context.WithoutCancel(t.Context())); err != nil {
+				if err := service(s).EnsureStarters(context.WithoutCancel(t.Context())); err != nil {
 					t.Error(err)
 				}
 			})
@@ -92,6 +92,26 @@ func TestOneDemo(t *testing.T) {
 		all.Wait()
 		if n := s.Client.Template.Query().Where(template.Name("Demo")).CountX(testkit.System(t.Context())); n != 1 {
 			t.Errorf("%d Demo templates", n)
+		}
+		sys := testkit.System(t.Context())
+		if n := s.Client.Template.Query().CountX(sys); n != 4 {
+			t.Errorf("%d templates, want 4", n)
+		}
+		for _, row := range s.Client.Template.Query().AllX(sys) {
+			if err := templates.Document(row).Validate(); err != nil {
+				t.Errorf("%s: %v", row.Name, err)
+			}
+			if row.Name == "Freeciv" {
+				if err := service(s).Delete(sys, row.ID); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if err := service(s).EnsureStarters(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if n := s.Client.Template.Query().CountX(sys); n != 3 {
+			t.Errorf("%d templates after one was deleted, want 3", n)
 		}
 	})
 }

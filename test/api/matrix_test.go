@@ -147,8 +147,9 @@ var operations = map[string]row{
 	"Mutation.installServer":   onServer("id", "$id"),
 	"Mutation.cloneServer":     onServer("id", "$id", "name", "c"),
 	"Mutation.resetCrashCount": onServer("id", "$id"), "Mutation.applyTemplate": onServer("serverId", "$id"),
-	"Mutation.executeCommand": onServer("serverId", "$id", "command", "x"),
-	"Mutation.sendCommand":    onServer("serverId", "$id", "command", "x"),
+	"Mutation.answerServerPrompt": onServer("serverId", "$id", "feature", "eula"),
+	"Mutation.executeCommand":     onServer("serverId", "$id", "command", "x"),
+	"Mutation.sendCommand":        onServer("serverId", "$id", "command", "x"),
 
 	"Mutation.createDirectory":          onServer("serverId", "$id", "path", "d"),
 	"Mutation.uploadFiles":              onServer("serverId", "$id", "path", "f", "files", []any{}),

@@ -23,6 +23,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
+	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -102,6 +103,7 @@ type ServerResolver interface {
 	Metrics(ctx context.Context, obj *ent.Server, from *time.Time, to *time.Time, resolution *kind.MetricsResolution, maxPoints *int) ([]metrics.Point, error)
 	Environment(ctx context.Context, obj *ent.Server) ([]kind.EnvVar, error)
 	TemplateOutdated(ctx context.Context, obj *ent.Server) (bool, error)
+	Prompt(ctx context.Context, obj *ent.Server) (*servers.Prompt, error)
 	Stats(ctx context.Context, obj *ent.Server) (*metrics.Stats, error)
 }
 
@@ -12497,6 +12499,38 @@ func _Server_templateOutdated(ctx context.Context, ec *executionContext, field g
 }
 func fieldContext_Server_templateOutdated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Server", field, true, true, "Boolean")
+}
+
+func _Server_prompt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Server_prompt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Server().Prompt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *servers.Prompt) graphql.Marshaler {
+			return marshalOServerPrompt2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐPrompt(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Server_prompt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Server",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ServerPrompt(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _Server_stats(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
@@ -29630,6 +29664,12 @@ func _Server(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Server_templateOutdated(ctx, ec, field, obj)
+				})
+		case "prompt":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Server_prompt(ctx, ec, field, obj)
 				})
 		case "stats":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

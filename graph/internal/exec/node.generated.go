@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/model"
+	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -785,7 +786,7 @@ func unmarshalInputCreateNodeInput(ctx context.Context, ec *executionContext, ob
 			it.Overcommit = graphql.OmittableOf(data)
 		case "labels":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("labels"))
-			data, err := unmarshalONodeLabelInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐNodeLabelInputᚄ(ctx, ec, v)
+			data, err := unmarshalONodeLabelInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐLabelᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -863,8 +864,8 @@ func UnmarshalDeleteNodeInput(ctx context.Context, raw any) (nodes.DeleteInput, 
 	return out, err
 }
 
-func unmarshalInputNodeLabelInput(ctx context.Context, ec *executionContext, obj any) (model.NodeLabelInput, error) {
-	var it model.NodeLabelInput
+func unmarshalInputNodeLabelInput(ctx context.Context, ec *executionContext, obj any) (kind.Label, error) {
+	var it kind.Label
 	if obj == nil {
 		return it, nil
 	}
@@ -906,8 +907,8 @@ func unmarshalInputNodeLabelInput(ctx context.Context, ec *executionContext, obj
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalNodeLabelInput(ctx context.Context, raw any) (model.NodeLabelInput, error) {
-	var out model.NodeLabelInput
+func UnmarshalNodeLabelInput(ctx context.Context, raw any) (kind.Label, error) {
+	var out kind.Label
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "NodeLabelInput", raw, &out)
 	return out, err
 }
@@ -988,7 +989,7 @@ func unmarshalInputUpdateNodeInput(ctx context.Context, ec *executionContext, ob
 			it.Overcommit = graphql.OmittableOf(data)
 		case "labels":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("labels"))
-			data, err := unmarshalONodeLabelInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐNodeLabelInputᚄ(ctx, ec, v)
+			data, err := unmarshalONodeLabelInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐLabelᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1486,7 +1487,7 @@ func marshalNNodeLabel2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋm
 	return ret
 }
 
-func unmarshalNNodeLabelInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐNodeLabelInput(ctx context.Context, ec *executionContext, v any) (model.NodeLabelInput, error) {
+func unmarshalNNodeLabelInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐLabel(ctx context.Context, ec *executionContext, v any) (kind.Label, error) {
 	res, err := unmarshalInputNodeLabelInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -1512,16 +1513,16 @@ func marshalNUpdateNodePayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋg
 	return _UpdateNodePayload(ctx, ec, sel, v)
 }
 
-func unmarshalONodeLabelInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐNodeLabelInputᚄ(ctx context.Context, ec *executionContext, v any) ([]model.NodeLabelInput, error) {
+func unmarshalONodeLabelInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐLabelᚄ(ctx context.Context, ec *executionContext, v any) ([]kind.Label, error) {
 	if v == nil {
 		return nil, nil
 	}
 	vSlice := graphql.CoerceList(v)
 	var err error
-	res := make([]model.NodeLabelInput, len(vSlice))
+	res := make([]kind.Label, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = unmarshalNNodeLabelInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐNodeLabelInput(ctx, ec, vSlice[i])
+		res[i], err = unmarshalNNodeLabelInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐLabel(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}

@@ -83,6 +83,7 @@ type MutationResolver interface {
 	UpdateRole(ctx context.Context, input model.UpdateRoleInput) (*model.UpdateRolePayload, error)
 	DeleteRole(ctx context.Context, input model.DeleteRoleInput) (*model.DeleteRolePayload, error)
 	ApplyTemplate(ctx context.Context, input servers.ApplyTemplateInput) (*model.ApplyTemplatePayload, error)
+	AnswerServerPrompt(ctx context.Context, input servers.AnswerPromptInput) (*model.AnswerServerPromptPayload, error)
 	CreateServer(ctx context.Context, input servers.CreateInput) (*model.CreateServerPayload, error)
 	UpdateServer(ctx context.Context, input model.UpdateServerInput) (*model.UpdateServerPayload, error)
 	DeleteServer(ctx context.Context, input servers.DeleteInput) (*model.DeleteServerPayload, error)
@@ -168,6 +169,20 @@ func field_Mutation_addSshKey_args(ctx context.Context, ec *executionContext, ra
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (accounts.AddSSHKeyInput, error) {
 			return unmarshalNAddSshKeyInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋaccountsᚐAddSSHKeyInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_answerServerPrompt_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (servers.AnswerPromptInput, error) {
+			return unmarshalNAnswerServerPromptInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐAnswerPromptInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4180,6 +4195,50 @@ func fieldContext_Mutation_applyTemplate(ctx context.Context, ec *executionConte
 	return fc, nil
 }
 
+func _Mutation_answerServerPrompt(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_answerServerPrompt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AnswerServerPrompt(ctx, fc.Args["input"].(servers.AnswerPromptInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AnswerServerPromptPayload) graphql.Marshaler {
+			return marshalNAnswerServerPromptPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐAnswerServerPromptPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_answerServerPrompt(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AnswerServerPromptPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_answerServerPrompt_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Mutation_createServer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7107,6 +7166,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "applyTemplate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_applyTemplate(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "answerServerPrompt":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_answerServerPrompt(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

@@ -68,6 +68,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AlertWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputAlertWhereInput)),
 			graphql.NewInputUnmarshaler("AllocationOrder", graphql.BindUnmarshaler(ec, unmarshalInputAllocationOrder)),
 			graphql.NewInputUnmarshaler("AllocationWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputAllocationWhereInput)),
+			graphql.NewInputUnmarshaler("AnswerServerPromptInput", graphql.BindUnmarshaler(ec, unmarshalInputAnswerServerPromptInput)),
 			graphql.NewInputUnmarshaler("ApiKeyOrder", graphql.BindUnmarshaler(ec, unmarshalInputApiKeyOrder)),
 			graphql.NewInputUnmarshaler("ApiKeyWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputApiKeyWhereInput)),
 			graphql.NewInputUnmarshaler("ApplyTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputApplyTemplateInput)),
@@ -11092,11 +11093,41 @@ type ServerStats {
   uptime: Duration!
 }
 
+"What a server's program asks people for."
+type ServerPrompt {
+  "The template's feature that it belongs to, such as eula or java_version."
+  feature: String!
+  "What people should read."
+  message: String!
+  "Images that can be chosen, where the program needs another one."
+  images: [TemplateImage!]!
+}
+
+"What answerServerPrompt needs."
+input AnswerServerPromptInput {
+  "The server."
+  serverId: ID!
+  "The prompt's feature."
+  feature: String!
+  "Whether you agree to the licence, for eula."
+  accept: Boolean! = false
+  "The image to run in from now on, one of the prompt's, for java_version."
+  image: String
+}
+
+"Answer of answerServerPrompt."
+type AnswerServerPromptPayload {
+  "The server, which has been asked to start."
+  server: Server!
+}
+
 extend type Server {
   "Environment of the program, in the template's order. Values of secret variables are masked, and variables that users may not view are left out for those who may not change nodes."
   environment: [EnvironmentVariable!]!
   "Whether the template has changed since the server was made or the change was last applied with applyTemplate."
   templateOutdated: Boolean!
+  "What the program asked people for when it ended, as far as its template's features tell; null when it is nothing. Answer with answerServerPrompt."
+  prompt: ServerPrompt
   "What the server uses now; null when it does not run or its node is offline."
   stats: ServerStats
 }
@@ -11117,6 +11148,10 @@ input CreateServerInput {
   templateId: ID!
   "The node; the one with the most room when absent. Naming one needs node.read."
   nodeId: ID
+  "Where the node has to be, when none is named. Needs location.read."
+  locationId: ID
+  "Labels that the node has to have, when none is named. Needs node.read."
+  labels: [NodeLabelInput!]
   "The owner; the caller when absent. Naming another needs user.read."
   ownerId: ID
   "What people should know about the server."
@@ -11343,6 +11378,11 @@ extend type Mutation {
     "Which server."
     input: ApplyTemplateInput!
   ): ApplyTemplatePayload!
+  "Does what a server's program asked for, and starts it again. Needs server.start there, and file.write for a licence or server.update for another image."
+  answerServerPrompt(
+    "The answer."
+    input: AnswerServerPromptInput!
+  ): AnswerServerPromptPayload!
   "Makes a server. Needs server.create."
   createServer(
     "The new server."
@@ -12787,6 +12827,14 @@ func childFields_AllocationEdge(ctx context.Context, ec *executionContext, field
 		return fieldContext_AllocationEdge_cursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AllocationEdge", field.Name)
+}
+
+func childFields_AnswerServerPromptPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "server":
+		return fieldContext_AnswerServerPromptPayload_server(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AnswerServerPromptPayload", field.Name)
 }
 
 func childFields_ApiKey(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -14371,6 +14419,8 @@ func childFields_Server(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Server_environment(ctx, ec, field)
 	case "templateOutdated":
 		return fieldContext_Server_templateOutdated(ctx, ec, field)
+	case "prompt":
+		return fieldContext_Server_prompt(ctx, ec, field)
 	case "stats":
 		return fieldContext_Server_stats(ctx, ec, field)
 	}
@@ -14461,6 +14511,18 @@ func childFields_ServerEdge(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_ServerEdge_cursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServerEdge", field.Name)
+}
+
+func childFields_ServerPrompt(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "feature":
+		return fieldContext_ServerPrompt_feature(ctx, ec, field)
+	case "message":
+		return fieldContext_ServerPrompt_message(ctx, ec, field)
+	case "images":
+		return fieldContext_ServerPrompt_images(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServerPrompt", field.Name)
 }
 
 func childFields_ServerStateChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -33,6 +33,38 @@ type ServerStateChangeResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
+func _AnswerServerPromptPayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AnswerServerPromptPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AnswerServerPromptPayload_server(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Server, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Server) graphql.Marshaler {
+			return marshalNServer2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐServer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AnswerServerPromptPayload_server(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AnswerServerPromptPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Server(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _ApplyTemplatePayload_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ApplyTemplatePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -422,6 +454,84 @@ func fieldContext_RestartServerPayload_server(_ context.Context, ec *executionCo
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_Server(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ServerPrompt_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.Prompt) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ServerPrompt_feature(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Feature, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ServerPrompt_feature(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServerPrompt", field, false, false, "String")
+}
+
+func _ServerPrompt_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.Prompt) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ServerPrompt_message(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ServerPrompt_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServerPrompt", field, false, false, "String")
+}
+
+func _ServerPrompt_images(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.Prompt) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ServerPrompt_images(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Images, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []kind.TemplateImage) graphql.Marshaler {
+			return marshalNTemplateImage2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐTemplateImageᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ServerPrompt_images(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServerPrompt",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_TemplateImage(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -968,6 +1078,73 @@ func fieldContext_UpdateServerPayload_server(_ context.Context, ec *executionCon
 
 // region    **************************** input.gotpl *****************************
 
+func unmarshalInputAnswerServerPromptInput(ctx context.Context, ec *executionContext, obj any) (servers.AnswerPromptInput, error) {
+	var it servers.AnswerPromptInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["accept"]; !present {
+		asMap["accept"] = false
+	}
+
+	fieldsInOrder := [...]string{"serverId", "feature", "accept", "image"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "feature":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("feature"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Feature = data
+		case "accept":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accept"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Accept = data
+		case "image":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("image"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Image = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAnswerServerPromptInput unmarshals raw into the AnswerServerPromptInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAnswerServerPromptInput(ctx context.Context, raw any) (servers.AnswerPromptInput, error) {
+	var out servers.AnswerPromptInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AnswerServerPromptInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputApplyTemplateInput(ctx context.Context, ec *executionContext, obj any) (servers.ApplyTemplateInput, error) {
 	var it servers.ApplyTemplateInput
 	if obj == nil {
@@ -1113,7 +1290,7 @@ func unmarshalInputCreateServerInput(ctx context.Context, ec *executionContext, 
 		asMap["startOnInstall"] = false
 	}
 
-	fieldsInOrder := [...]string{"name", "templateId", "nodeId", "ownerId", "description", "image", "memory", "cpu", "disk", "swap", "environment", "allocationIds", "networkMode", "network", "startupCommand", "crashPolicy", "startOnInstall"}
+	fieldsInOrder := [...]string{"name", "templateId", "nodeId", "locationId", "labels", "ownerId", "description", "image", "memory", "cpu", "disk", "swap", "environment", "allocationIds", "networkMode", "network", "startupCommand", "crashPolicy", "startOnInstall"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1141,6 +1318,20 @@ func unmarshalInputCreateServerInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.NodeID = data
+		case "locationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.LocationID = data
+		case "labels":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("labels"))
+			data, err := unmarshalONodeLabelInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐLabelᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Labels = data
 		case "ownerId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerId"))
 			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
@@ -1838,6 +2029,39 @@ func UnmarshalUpdateServerInput(ctx context.Context, raw any) (model.UpdateServe
 
 // region    **************************** object.gotpl ****************************
 
+var answerServerPromptPayloadImplementors = []string{"AnswerServerPromptPayload"}
+
+func _AnswerServerPromptPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.AnswerServerPromptPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, answerServerPromptPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AnswerServerPromptPayload")
+		case "server":
+			out.Values[i] = _AnswerServerPromptPayload_server(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var applyTemplatePayloadImplementors = []string{"ApplyTemplatePayload"}
 
 func _ApplyTemplatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ApplyTemplatePayload) graphql.Marshaler {
@@ -2188,6 +2412,49 @@ func _RestartServerPayload(ctx context.Context, ec *executionContext, sel ast.Se
 	return out
 }
 
+var serverPromptImplementors = []string{"ServerPrompt"}
+
+func _ServerPrompt(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *servers.Prompt) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, serverPromptImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ServerPrompt")
+		case "feature":
+			out.Values[i] = _ServerPrompt_feature(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = _ServerPrompt_message(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "images":
+			out.Values[i] = _ServerPrompt_images(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var serverStateChangeImplementors = []string{"ServerStateChange"}
 
 func _ServerStateChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *servers.StateChange) graphql.Marshaler {
@@ -2494,6 +2761,19 @@ func _UpdateServerPayload(ctx context.Context, ec *executionContext, sel ast.Sel
 
 // region    ***************************** type.gotpl *****************************
 
+func unmarshalNAnswerServerPromptInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐAnswerPromptInput(ctx context.Context, ec *executionContext, v any) (servers.AnswerPromptInput, error) {
+	res, err := unmarshalInputAnswerServerPromptInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNAnswerServerPromptPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐAnswerServerPromptPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.AnswerServerPromptPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AnswerServerPromptPayload!")
+		return graphql.Null
+	}
+	return _AnswerServerPromptPayload(ctx, ec, sel, v)
+}
+
 func unmarshalNApplyTemplateInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐApplyTemplateInput(ctx context.Context, ec *executionContext, v any) (servers.ApplyTemplateInput, error) {
 	res, err := unmarshalInputApplyTemplateInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2727,6 +3007,13 @@ func unmarshalOEnvironmentVariableInput2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcat
 		}
 	}
 	return res, nil
+}
+
+func marshalOServerPrompt2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐPrompt(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *servers.Prompt) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _ServerPrompt(ctx, ec, sel, v)
 }
 
 func marshalOServerStats2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋmetricsᚐStats(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *metrics.Stats) graphql.Marshaler {
