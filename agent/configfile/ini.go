@@ -73,8 +73,8 @@ func setINI(all []string, c *change) ([]string, error) {
 			all[i] = strings.Join(m[1:], "") + lineEnd
 		}
 	}
-	if found || !c.unconditional() || key == "" {
-		return all, nil
+	if m := setting.FindStringSubmatch(key + "="); found || !c.unconditional() || m == nil || m[2] != key {
+		return all, nil // it is there, or nothing that could be found again
 	}
 	if err := c.spend(len(c.value) + len(c.match)); err != nil {
 		return nil, err
