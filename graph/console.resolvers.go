@@ -13,9 +13,14 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/graph/stream"
 	"github.com/catalyst-panel/catalyst/internal/console"
+	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 )
+
+func (r *mutationResolver) CreateLogDownload(ctx context.Context, input files.LogInput) (*files.Address, error) {
+	return r.r.Files.CreateLogDownload(ctx, input)
+}
 
 func (r *mutationResolver) ExecuteCommand(ctx context.Context, input servers.ExecuteInput) (*servers.Output, error) {
 	out, err := r.r.Servers.Execute(ctx, input)

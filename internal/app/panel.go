@@ -182,7 +182,7 @@ func (p *panel) makeServices(ctx context.Context) error {
 	}
 	p.nodes = nodes.New(nodes.Config{Client: client, Bus: p.bus, Logger: p.log, PublicURL: p.config.PublicURL, Recheck: p.link.Recheck})
 	p.files = files.New(files.Config{
-		Client: client, Link: p.link, Gate: keeper, Accounts: p.accounts, Tokens: signer,
+		Client: client, Logs: p.console, Link: p.link, Gate: keeper, Accounts: p.accounts, Tokens: signer,
 		PublicURL: strings.TrimRight(p.config.PublicURL, "/"), Allowed: allowed, Bus: p.bus, Logger: p.log,
 	})
 	p.servers = servers.New(servers.Config{

@@ -40,6 +40,7 @@ func New(config Config) (*Handler, error) {
 		h.mux.HandleFunc(method+" /files/upload/{token}", h.upload)
 	}
 	h.mux.HandleFunc("GET /files/download/{token}/{name...}", h.download)
+	h.mux.HandleFunc("GET /files/log/{token}/{name...}", h.log)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, fault.New(fault.NotFound, "There is nothing here. The API gives out addresses of files."))
 	})

@@ -132,6 +132,9 @@ func (s *Service) Download(ctx context.Context, signed, method string, header ht
 	if err != nil {
 		return nil, err
 	}
+	if t.Log != nil {
+		return nil, notThere()
+	}
 	ctx, closeGate, err := s.Gate.Open(ctx, access.FileRead, access.On(t.ServerID))
 	if err != nil {
 		return nil, err

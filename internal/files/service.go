@@ -54,6 +54,8 @@ type Config struct {
 	Link     Link
 	Gate     Gate
 	Accounts Accounts
+	// Logs reads what is downloaded of consoles.
+	Logs Logs
 	// Tokens signs addresses.
 	Tokens *token.Signer
 	// PublicURL is where clients reach the panel, without a slash at its end.

@@ -24,6 +24,8 @@ type ticket struct {
 	UploadID string   `json:"u,omitempty"`
 	Size     int64    `json:"n,omitempty"`
 	KeyID    string   `json:"k,omitempty"`
+	// Log is set in an address of a log, and in no other.
+	Log *logTicket `json:"l,omitempty"`
 
 	expires time.Time
 }

@@ -150,6 +150,7 @@ var operations = map[string]row{
 	"Mutation.answerServerPrompt": onServer("serverId", "$id", "feature", "eula"),
 	"Mutation.executeCommand":     onServer("serverId", "$id", "command", "x"),
 	"Mutation.sendCommand":        onServer("serverId", "$id", "command", "x"),
+	"Mutation.createLogDownload":  onServer("serverId", "$id"),
 
 	"Mutation.createDirectory":          onServer("serverId", "$id", "path", "d"),
 	"Mutation.uploadFiles":              onServer("serverId", "$id", "path", "f", "files", []any{}),

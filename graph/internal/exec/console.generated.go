@@ -14,6 +14,7 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/internal/console"
+	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/servers"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -318,6 +319,52 @@ func fieldContext_ConsoleLineEdge_cursor(_ context.Context, ec *executionContext
 	return graphql.NewScalarFieldContext("ConsoleLineEdge", field, false, false, "String")
 }
 
+func _CreateLogDownloadPayload_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Address) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateLogDownloadPayload_url(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateLogDownloadPayload_url(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateLogDownloadPayload", field, false, false, "String")
+}
+
+func _CreateLogDownloadPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Address) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateLogDownloadPayload_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateLogDownloadPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateLogDownloadPayload", field, false, false, "Time")
+}
+
 func _ExecuteCommandPayload_output(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *servers.Output) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -422,6 +469,69 @@ func fieldContext_SendCommandPayload_server(_ context.Context, ec *executionCont
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func unmarshalInputCreateLogDownloadInput(ctx context.Context, ec *executionContext, obj any) (files.LogInput, error) {
+	var it files.LogInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId", "streams", "since", "until"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		case "streams":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("streams"))
+			data, err := unmarshalOConsoleStream2ᚕgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐStreamᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Streams = data
+		case "since":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("since"))
+			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Since = data
+		case "until":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("until"))
+			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Until = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreateLogDownloadInput unmarshals raw into the CreateLogDownloadInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreateLogDownloadInput(ctx context.Context, raw any) (files.LogInput, error) {
+	var out files.LogInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateLogDownloadInput", raw, &out)
+	return out, err
+}
 
 func unmarshalInputExecuteCommandInput(ctx context.Context, ec *executionContext, obj any) (servers.ExecuteInput, error) {
 	var it servers.ExecuteInput
@@ -703,6 +813,44 @@ func _ConsoleLineEdge(ctx context.Context, ec *executionContext, sel ast.Selecti
 	return out
 }
 
+var createLogDownloadPayloadImplementors = []string{"CreateLogDownloadPayload"}
+
+func _CreateLogDownloadPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *files.Address) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createLogDownloadPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateLogDownloadPayload")
+		case "url":
+			out.Values[i] = _CreateLogDownloadPayload_url(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _CreateLogDownloadPayload_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var executeCommandPayloadImplementors = []string{"ExecuteCommandPayload"}
 
 func _ExecuteCommandPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *servers.Output) graphql.Marshaler {
@@ -855,6 +1003,19 @@ func unmarshalNConsoleStream2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋintern
 
 func marshalNConsoleStream2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐStream(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kind.Stream) graphql.Marshaler {
 	return v
+}
+
+func unmarshalNCreateLogDownloadInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐLogInput(ctx context.Context, ec *executionContext, v any) (files.LogInput, error) {
+	res, err := unmarshalInputCreateLogDownloadInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCreateLogDownloadPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *files.Address) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CreateLogDownloadPayload!")
+		return graphql.Null
+	}
+	return _CreateLogDownloadPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNExecuteCommandInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐExecuteInput(ctx context.Context, ec *executionContext, v any) (servers.ExecuteInput, error) {

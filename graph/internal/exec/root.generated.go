@@ -57,6 +57,7 @@ type MutationResolver interface {
 	AssignAllocation(ctx context.Context, input model.AssignAllocationInput) (*model.AssignAllocationPayload, error)
 	UnassignAllocation(ctx context.Context, input model.UnassignAllocationInput) (*model.UnassignAllocationPayload, error)
 	SetPrimaryAllocation(ctx context.Context, input model.SetPrimaryAllocationInput) (*model.SetPrimaryAllocationPayload, error)
+	CreateLogDownload(ctx context.Context, input files.LogInput) (*files.Address, error)
 	ExecuteCommand(ctx context.Context, input servers.ExecuteInput) (*servers.Output, error)
 	SendCommand(ctx context.Context, input model.SendCommandInput) (*model.SendCommandPayload, error)
 	CreateDirectory(ctx context.Context, input model.CreateDirectoryInput) (*model.CreateDirectoryPayload, error)
@@ -407,6 +408,20 @@ func field_Mutation_createLocation_args(ctx context.Context, ec *executionContex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (nodes.CreateLocationInput, error) {
 			return unmarshalNCreateLocationInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋnodesᚐCreateLocationInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_createLogDownload_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (files.LogInput, error) {
+			return unmarshalNCreateLogDownloadInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐLogInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3045,6 +3060,50 @@ func fieldContext_Mutation_setPrimaryAllocation(ctx context.Context, ec *executi
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_setPrimaryAllocation_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_createLogDownload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_createLogDownload(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateLogDownload(ctx, fc.Args["input"].(files.LogInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *files.Address) graphql.Marshaler {
+			return marshalNCreateLogDownloadPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐAddress(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_createLogDownload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_CreateLogDownloadPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_createLogDownload_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -6984,6 +7043,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "setPrimaryAllocation":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_setPrimaryAllocation(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createLogDownload":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_createLogDownload(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

@@ -94,6 +94,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateDownloadInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDownloadInput)),
 			graphql.NewInputUnmarshaler("CreateEnrolmentTokenInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateEnrolmentTokenInput)),
 			graphql.NewInputUnmarshaler("CreateLocationInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateLocationInput)),
+			graphql.NewInputUnmarshaler("CreateLogDownloadInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateLogDownloadInput)),
 			graphql.NewInputUnmarshaler("CreateNodeInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateNodeInput)),
 			graphql.NewInputUnmarshaler("CreatePasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputCreatePasswordResetInput)),
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
@@ -1583,7 +1584,32 @@ type ExecuteCommandPayload {
   timedOut: Boolean!
 }
 
+"What createLogDownload needs."
+input CreateLogDownloadInput {
+  "The server."
+  serverId: ID!
+  "Only lines of these kinds."
+  streams: [ConsoleStream!]
+  "Only lines written at this moment or later."
+  since: Time
+  "Only lines written before this moment."
+  until: Time
+}
+
+"Answer of createLogDownload."
+type CreateLogDownloadPayload {
+  "Where the log can be had as text, without signing in."
+  url: String!
+  "Until when."
+  expiresAt: Time!
+}
+
 extend type Mutation {
+  "Makes an address at which the kept lines of a server's console can be downloaded as text. Needs console.read there."
+  createLogDownload(
+    "Which lines."
+    input: CreateLogDownloadInput!
+  ): CreateLogDownloadPayload!
   "Sends a command and returns the console output that follows, until the program has been quiet for half a second. Needs console.write there."
   executeCommand(
     "The command."
@@ -13271,6 +13297,16 @@ func childFields_CreateLocationPayload(ctx context.Context, ec *executionContext
 		return fieldContext_CreateLocationPayload_location(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateLocationPayload", field.Name)
+}
+
+func childFields_CreateLogDownloadPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "url":
+		return fieldContext_CreateLogDownloadPayload_url(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_CreateLogDownloadPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateLogDownloadPayload", field.Name)
 }
 
 func childFields_CreateNodePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
