@@ -3,10 +3,12 @@ package handler_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/handler"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
 	"github.com/catalyst-panel/catalyst/internal/request"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
 	"github.com/catalyst-panel/catalyst/test/apitest"
 )
 
@@ -342,6 +345,38 @@ func TestA6(t *testing.T) {
 	}
 }
 
+// forgetful cannot say who somebody is for as many times as failures counts.
+type forgetful struct {
+	handler.Accounts
+	failures *atomic.Int32
+}
+
+func (f forgetful) Refresh(ctx context.Context) (*viewer.Viewer, error) {
+	if f.failures.Add(-1) >= 0 {
+		return nil, errors.New("the database is away")
+	}
+	return f.Accounts.Refresh(ctx)
+}
+
+// TestA6WhileTheDatabaseIsAway ends a socket although its credential could not be looked at when the end was announced.
+func TestA6WhileTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	var failures atomic.Int32
+	w := apitest.New(t, func(c *handler.Config) { c.Accounts = forgetful{c.Accounts, &failures} })
+	bob, admin := w.Person("bob"), w.Person("carol", "*")
+	c := socket(w, bob)
+	failures.Store(1)
+	if got := w.Post(admin, `mutation($id: ID!) { suspendUser(input: {id: $id}) { user { suspended } } }`, map[string]any{"id": bob.User.ID}); got.Code() != "" {
+		t.Fatal(got.Text)
+	}
+	if code := c.closed(); code != 4403 {
+		t.Errorf("closed with %d, want 4403", code)
+	}
+	if left := failures.Load(); left > 0 {
+		t.Errorf("the look that was to fail was not taken: %d", left)
+	}
+}
+
 func TestServerChanges(t *testing.T) {
 	t.Parallel()
 	w := apitest.New(t, nil)
@@ -393,7 +428,7 @@ func TestG5(t *testing.T) {
 	w := apitest.New(t, nil)
 	c := socket(w, w.Person("ann"))
 	before := runtime.NumGoroutine()
-	for i := range 2000 {
+	for i := range 10_000 {
 		c.subscribe(fmt.Sprint(i), `subscription { serverChanged { entityId } }`)
 		c.send(fmt.Sprintf(`{"type":"complete","id":"%d"}`, i))
 	}
