@@ -40,7 +40,7 @@ func Run(ctx context.Context, p Process) error {
 	root.SetArgs(p.Args)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	root.AddCommand(p.dev(), p.serve(), p.agent(), p.migrate(), p.admin(), p.version()) //nolint:contextcheck // cobra hands the context to each command when it runs
+	root.AddCommand(p.dev(), p.serve(), p.agent(), p.migrate(), p.admin(), p.template(), p.version()) //nolint:contextcheck // cobra hands the context to each command when it runs
 	return root.ExecuteContext(ctx)
 }
 
