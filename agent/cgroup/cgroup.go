@@ -29,13 +29,16 @@ func Unified() bool {
 // Can reports whether groups have a file of a controller: "memory.memsw.limit_in_bytes" of "memory" under version 1,
 // "memory.swap.max" under version 2.
 func Can(controller, file string) bool {
-	pattern := filepath.Join(mountpoint, controller, file)
+	patterns := []string{filepath.Join(mountpoint, controller, file), filepath.Join(mountpoint, controller, "*", file)}
 	if Unified() {
-		// The root group itself has no limits.
-		pattern = filepath.Join(mountpoint, "*", file)
+		patterns = []string{filepath.Join(mountpoint, "*", file)} // the root group itself has no limits
 	}
-	found, err := filepath.Glob(pattern)
-	return err == nil && len(found) > 0
+	for _, pattern := range patterns {
+		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Usage is one reading.

@@ -19,6 +19,9 @@ const (
 	defaultPids = 2048
 	// unlimited is what the kernel's interfaces call no limit.
 	unlimited = -1
+	// diskWeight is a server's share of the disk, the least that there is: servers share alike among themselves, and what
+	// belongs to the node itself goes before them.
+	diskWeight = 10
 )
 
 // resources translates a server's limits.
@@ -40,7 +43,22 @@ func resources(limits *protocol.Limits) *specs.LinuxResources {
 	if cgroup.Can("memory", "memory.memsw.limit_in_bytes") || cgroup.Can("memory", "memory.swap.max") {
 		res.Memory.Swap = &swap
 	}
+	if sharesDisks() {
+		res.BlockIO = &specs.LinuxBlockIO{Weight: new(uint16(diskWeight))}
+	}
 	return res
+}
+
+// sharesDisks reports whether the kernel shares disks by weight, which depends on its schedulers.
+func sharesDisks() bool {
+	for _, file := range []struct{ controller, name string }{
+		{"blkio", "blkio.weight"}, {"blkio", "blkio.bfq.weight"}, {"io", "io.weight"}, {"io", "io.bfq.weight"},
+	} {
+		if cgroup.Can(file.controller, file.name) {
+			return true
+		}
+	}
+	return false
 }
 
 // cpu limits to percent of one processor.
