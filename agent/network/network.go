@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/invoke"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -88,7 +89,9 @@ func New(ctx context.Context, cfg Config) (*Networks, error) {
 	if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the networks' directory: %w", err)
 	}
-	n := &Networks{config: cfg, cni: libcni.NewCNIConfigWithCacheDir(cfg.PluginDirs, filepath.Join(cfg.StateDir, "cni"), nil)}
+	// Without one of its own, the library makes it at the first use, which several servers may be at once.
+	plugins := &invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: os.Stderr}}
+	n := &Networks{config: cfg, cni: libcni.NewCNIConfigWithCacheDir(cfg.PluginDirs, filepath.Join(cfg.StateDir, "cni"), plugins)}
 	n.ipv6 = canIPv6(ctx)
 	var err error
 	if n.list, err = n.bridge(); err != nil {

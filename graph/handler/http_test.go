@@ -18,6 +18,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/ratelimit"
 	"github.com/catalyst-panel/catalyst/internal/store"
 	"github.com/catalyst-panel/catalyst/internal/testkit"
+	"github.com/catalyst-panel/catalyst/internal/viewer"
 	"github.com/catalyst-panel/catalyst/test/apitest"
 )
 
@@ -425,5 +426,23 @@ func TestSigningInWithAStaleCredential(t *testing.T) {
 		if got.Code() != tt.code || (tt.code == "") != strings.Contains(got.Text, `"accessToken":"ey`) {
 			t.Errorf("%s: %s", tt.name, got.Text)
 		}
+	}
+}
+
+// TestG3 lets one operation try one password, over every transport.
+func TestG3(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	twice := `mutation { a: login(input: {login: "a", password: "b"}) { accessToken } b: login(input: {login: "a", password: "c"}) { accessToken } }`
+	if got := w.Post(nil, twice, nil); got.Code() != "BAD_REQUEST" {
+		t.Errorf("two logins: %s", got.Text)
+	}
+	c := socket(w, nil)
+	c.subscribe("1", twice)
+	if f := c.read(); f.Type != "error" || !strings.Contains(string(f.Payload), "BAD_REQUEST") {
+		t.Errorf("two logins over a socket: %s %s", f.Type, f.Payload)
+	}
+	if n := w.Store.Client.AuditLog.Query().CountX(viewer.System(t.Context(), nil, "test")); n != 0 {
+		t.Errorf("%d attempts were evaluated", n)
 	}
 }

@@ -439,6 +439,52 @@ func TestG5(t *testing.T) {
 	apitest.Eventually(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+2 })
 }
 
+// TestG5SlowReader has one client take nothing of a busy console: another one gets every line, at once and in order.
+func TestG5SlowReader(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	ann := w.Person("ann")
+	sv := w.Server("castle", ann)
+	console := fmt.Sprintf(`subscription { console(serverId: %q, after: "0") { lines { seq text } skipped } }`, sv.ID)
+	slow, quick := socket(w, ann), socket(w, ann)
+	slow.subscribe("c", console)
+	quick.subscribe("c", console)
+	const batches, size = 100, 64
+	text := strings.Repeat("x", 4<<10) // 26 MB together: more than a connection holds
+	begun := time.Now()
+	for i := range batches {
+		lines := make([]*protocol.ConsoleLine, size)
+		for n := range lines {
+			lines[n] = &protocol.ConsoleLine{Seq: uint64(i*size + n + 1), AtUs: begun.UnixMicro(), Text: text, Stream: protocol.Stream_STREAM_STDOUT}
+		}
+		w.Must(w.Console.Ingest(t.Context(), sv.NodeID, []*protocol.ConsoleResponse{{ServerId: sv.ID, Lines: lines}}))
+	}
+	next := 1
+	for next <= batches*size {
+		var data struct {
+			Data struct {
+				Console struct {
+					Lines   []struct{ Seq string }
+					Skipped int
+				}
+			}
+		}
+		f := quick.read()
+		if err := json.Unmarshal(f.Payload, &data); err != nil || f.Type != "next" || data.Data.Console.Skipped != 0 {
+			t.Fatalf("got %s %.200s, %v", f.Type, f.Payload, err)
+		}
+		for _, l := range data.Data.Console.Lines {
+			if l.Seq != fmt.Sprint(next) {
+				t.Fatalf("line %s came where %d was due", l.Seq, next)
+			}
+			next++
+		}
+	}
+	if took := time.Since(begun); took > 8*time.Second { // less than a write may wait for the slow one
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestServerSentEvents(t *testing.T) {
 	t.Parallel()
 	w := apitest.New(t, nil)

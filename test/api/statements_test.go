@@ -92,7 +92,7 @@ var frontend = []struct {
 	{"relay_node", 2, `{ node(id: "$Server") { id ... on Server { name } } }`},
 }
 
-// TestStatements holds each operation to the list of statements in testdata, and to its budget, however many rows there
+// TestStatements is abuse case G8: it holds each operation to the list of statements in testdata, and to its budget, however many rows there
 // are.
 func TestStatements(t *testing.T) {
 	t.Parallel()
