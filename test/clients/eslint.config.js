@@ -25,6 +25,8 @@ export default [
       // Short lists of values that belong to one entity, such as its permissions, are no connections,
       // and the lines of a console are a series without identities.
       '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false, shouldImplementNode: false }],
+      // A directory's entries are paged forwards: a node lists it without holding it, and nobody reads it from its end.
+      '@graphql-eslint/relay-arguments': ['error', { includeBoth: false }],
       // "username" is one word, and what everybody calls it.
       '@graphql-eslint/no-typename-prefix': 'off',
     },

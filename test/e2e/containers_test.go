@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -134,13 +133,10 @@ func TestGamesInContainers(t *testing.T) {
 	w := allInOne(t, containers(t)...)
 	tee := testbed.Push(t, "tee", testbed.NewLayer().Package(t, "teeworlds-server", "teeworlds-data").Busybox(t), v1.Config{})
 	civ := testbed.Push(t, "civ", testbed.NewLayer().Package(t, "freeciv-server", "freeciv-data").Busybox(t), v1.Config{})
-	host, port, err := net.SplitHostPort(harness.FreeAddr(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := testbed.Port(t)
 	w.admin.Run(`mutation($n: ID!, $i: String!, $p: [String!]!) {
 		createAllocations(input: {nodeId: $n, ip: $i, ports: $p}) { allocations { id } } }`,
-		vars{"n": w.nodeID, "i": host, "p": []string{port}}, nil)
+		vars{"n": w.nodeID, "i": "127.0.0.1", "p": []string{strconv.Itoa(port)}}, nil)
 	limits := func(v vars) vars {
 		v["memory"], v["cpu"], v["disk"] = 256<<20, 100, 256<<20
 		return v
@@ -151,11 +147,7 @@ func TestGamesInContainers(t *testing.T) {
 	}))
 	id := w.made(vars{"name": "tees", "templateId": template, "startOnInstall": true})
 	w.awaitState(id, "RUNNING")
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info := testbed.AskTeeworlds(t, number); !strings.Contains(info, "Catalyst") {
+	if info := testbed.AskTeeworlds(t, port); !strings.Contains(info, "Catalyst") {
 		t.Errorf("the game answered %q", info)
 	}
 	template = w.template(limits(vars{

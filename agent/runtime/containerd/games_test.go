@@ -17,7 +17,7 @@ func TestTeeworlds(t *testing.T) {
 	t.Parallel()
 	image := testbed.Push(t, "teeworlds", testbed.NewLayer().Package(t, "teeworlds-server", "teeworlds-data").Busybox(t), v1.Config{})
 	b := runtimetest.NewBench(t, machine(t))
-	port := freePort(t)
+	port := testbed.Port(t)
 	var told []string
 	spec := &protocol.ServerSpec{
 		Image: image, Argv: []string{"teeworlds-server", "sv_name Catalyst", fmt.Sprintf("sv_port %d", port), "sv_register 0"},

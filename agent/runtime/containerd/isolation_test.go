@@ -164,22 +164,11 @@ func await(b *runtimetest.Bench, prefix string) []string {
 	}
 }
 
-// freePort returns a port that nobody has.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it listens on TCP
-}
-
 // TestPortsAreMapped reaches a server through its allocation, and finds the port refused while another program has it.
 func TestPortsAreMapped(t *testing.T) {
 	t.Parallel()
 	b := runtimetest.NewBench(t, machine(t))
-	port := freePort(t)
+	port := testbed.Port(t)
 	taken, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		t.Fatal(err)

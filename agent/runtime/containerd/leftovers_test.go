@@ -45,7 +45,7 @@ func (r tracked) Start(ctx context.Context, spec runtime.Spec) (runtime.Instance
 	r.place.mu.Lock()
 	port, known := r.place.servers[spec.ServerID]
 	if !known {
-		port = 30000 + len(r.place.servers)%2000
+		port = 30000 + len(r.place.servers)%2000 // below those that the kernel gives out
 		r.place.servers[spec.ServerID] = port
 	}
 	r.place.mu.Unlock()
