@@ -449,8 +449,8 @@ func TestG5SlowReader(t *testing.T) {
 	slow, quick := socket(w, ann), socket(w, ann)
 	slow.subscribe("c", console)
 	quick.subscribe("c", console)
-	const batches, size = 100, 64
-	text := strings.Repeat("x", 4<<10) // 26 MB together: more than a connection holds
+	const batches, size = 50, 64
+	text := strings.Repeat("x", 4<<10) // 13 MB together: more than a connection holds
 	begun := time.Now()
 	for i := range batches {
 		lines := make([]*protocol.ConsoleLine, size)
@@ -459,7 +459,7 @@ func TestG5SlowReader(t *testing.T) {
 		}
 		w.Must(w.Console.Ingest(t.Context(), sv.NodeID, []*protocol.ConsoleResponse{{ServerId: sv.ID, Lines: lines}}))
 	}
-	next := 1
+	next, last := 1, time.Now()
 	for next <= batches*size {
 		var data struct {
 			Data struct {
@@ -479,9 +479,10 @@ func TestG5SlowReader(t *testing.T) {
 			}
 			next++
 		}
-	}
-	if took := time.Since(begun); took > 8*time.Second { // less than a write may wait for the slow one
-		t.Errorf("it took %v", took)
+		if pause := time.Since(last); pause > 5*time.Second { // a write may wait for the slow one for ten
+			t.Errorf("nothing came for %v", pause)
+		}
+		last = time.Now()
 	}
 }
 
