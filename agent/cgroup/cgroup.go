@@ -121,6 +121,16 @@ func (g Group) Has(pid int) bool {
 	return false
 }
 
+// Unthrottle lifts the group's processor quota, so that its processes come to their ends: thousands that share a quota
+// take long even to die. A group without a quota, or that is gone, is left as it is.
+func (g Group) Unthrottle() {
+	if Unified() {
+		_ = os.WriteFile(filepath.Join(mountpoint, g.path, "cpu.max"), []byte("max"), 0) // there may be none
+		return
+	}
+	_ = os.WriteFile(g.file("cpu", "cpu.cfs_quota_us"), []byte("-1"), 0) // as above
+}
+
 // Remove removes a group without processes from every hierarchy; one that is gone is no error.
 func (g Group) Remove() error {
 	hierarchies, err := filepath.Glob(filepath.Join(mountpoint, "*", g.path))

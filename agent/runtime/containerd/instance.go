@@ -86,7 +86,10 @@ func (i *instance) Signal(_ context.Context, sig syscall.Signal) error {
 	first := i.started.PID
 	if sig == syscall.SIGKILL {
 		i.killed.Store(true)
-		return i.send(first, sig)
+		i.group().Unthrottle()
+		err := i.send(first, sig)
+		i.killRest(first)
+		return err
 	}
 	if procfs.Catches(first, int(sig)) {
 		return i.send(first, sig)
@@ -101,6 +104,20 @@ func (i *instance) Signal(_ context.Context, sig syscall.Signal) error {
 		}
 	}
 	return nil
+}
+
+// killRest kills what else is in the container: the kernel does so when the first process ends, but that one has to come to
+// it among all the others.
+func (i *instance) killRest(first int) {
+	pids, err := i.group().Processes()
+	if err != nil {
+		return // it is gone
+	}
+	for _, pid := range pids {
+		if pid != first {
+			_ = i.send(pid, syscall.SIGKILL) // one that has ended is killed enough
+		}
+	}
 }
 
 // send signals a process through a descriptor of it, so that a number that was given out anew cannot be meant.

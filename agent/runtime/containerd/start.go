@@ -252,10 +252,19 @@ func (l *launch) create(ctx context.Context, p *plan) (client.Task, error) {
 			Terminal: p.spec.Server.GetTty(), Stdin: l.path(names.Stdin), Stdout: l.path(names.Stdout), Stderr: l.path(names.Stderr),
 		}}, nil
 	})
+	if err != nil && isLeft(err) {
+		// containerd still makes, or removes, the task of a start that a killed agent had asked for.
+		return nil, fmt.Errorf("%w: %w", runtime.ErrAlreadyRunning, err)
+	}
 	if err != nil {
 		return nil, startFault(p, err)
 	}
 	return task, nil
+}
+
+// isLeft reports whether a task cannot be made because something of an earlier one is there.
+func isLeft(err error) bool {
+	return errdefs.IsAlreadyExists(err) || strings.Contains(err.Error(), "failed to start shim") && strings.Contains(err.Error(), "file exists")
 }
 
 func (l *launch) path(name string) string {
