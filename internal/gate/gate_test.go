@@ -41,11 +41,16 @@ func (p *people) Refresh(context.Context) (*viewer.Viewer, error) {
 // Changes returns the channel that become writes to.
 func (p *people) Changes(context.Context, string) (<-chan struct{}, error) { return p.changed, nil }
 
-func (p *people) become(v *viewer.Viewer, err error) {
+// become announces the change to the gate behind open, unless that has shut before: it may have seen the new rights on an
+// announcement that came earlier.
+func (p *people) become(open context.Context, v *viewer.Viewer, err error) {
 	p.mu.Lock()
 	p.now, p.err = v, err
 	p.mu.Unlock()
-	p.changed <- struct{}{}
+	select {
+	case p.changed <- struct{}{}:
+	case <-open.Done():
+	}
 }
 
 type world struct {
@@ -158,11 +163,11 @@ func TestLostRightShuts(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, testkit.Store(t, dialect.SQLite))
 			ctx := w.open(t)
-			w.people.become(reader(), nil) // a change that takes nothing away
+			w.people.become(ctx, reader(), nil) // a change that takes nothing away
 			if ctx.Err() != nil {
 				t.Fatalf("shut without a reason: %v", context.Cause(ctx))
 			}
-			w.people.become(tt.now, tt.err)
+			w.people.become(ctx, tt.now, tt.err)
 			if got := shut(ctx, t); fault.CodeOf(got) != tt.want {
 				t.Errorf("shut with %v", got)
 			}
@@ -176,12 +181,12 @@ func TestDatabaseAway(t *testing.T) {
 	w := newWorld(t, testkit.Store(t, dialect.SQLite))
 	ctx := w.open(t)
 	away := errors.New("the database is away")
-	w.people.become(reader(), away)
-	w.people.become(reader(), nil) // is taken once the gate has found out that nothing is lost
+	w.people.become(ctx, reader(), away)
+	w.people.become(ctx, reader(), nil) // is taken once the gate has found out that nothing is lost
 	if ctx.Err() != nil {
 		t.Fatalf("shut for a moment without the database: %v", context.Cause(ctx))
 	}
-	w.people.become(reader(), away)
+	w.people.become(ctx, reader(), away)
 	if got := shut(ctx, t); !errors.Is(got, away) {
 		t.Errorf("shut with %v", got)
 	}
