@@ -54,8 +54,9 @@ func (r *serverResolver) Logs(ctx context.Context, obj *ent.Server, after *strin
 	})
 }
 
-func (r *subscriptionResolver) Console(ctx context.Context, serverID string, after *uint64) (<-chan *console.Batch, error) {
-	return stream.Start(ctx, r.r.Streams, func(ctx context.Context, send func(*console.Batch) error) error {
-		return r.r.Console.Follow(ctx, serverID, after, func(batch console.Batch) error { return send(&batch) })
+func (r *subscriptionResolver) Console(ctx context.Context, serverID string, after *uint64) (<-chan *model.ConsoleBatch, error) {
+	view := model.NewConsoleView(ctx)
+	return stream.Start(ctx, r.r.Streams, func(ctx context.Context, send func(*model.ConsoleBatch) error) error {
+		return r.r.Console.Follow(ctx, serverID, after, func(batch console.Batch) error { return send(view.Of(batch)) })
 	}), nil
 }

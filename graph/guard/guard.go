@@ -137,12 +137,20 @@ func (o Operation) public() error {
 	return nil
 }
 
-// InterceptResponse adds the cost to every answer.
+// told stands for a cost that the client knows.
+type told struct{}
+
+// InterceptResponse adds the cost to every answer, and to the first event of a subscription: the others cost nothing.
 func (g *Guard) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	cost := Cost{Limit: g.limits.Budget, Remaining: g.limits.Budget}
 	if graphql.HasOperationContext(ctx) {
-		if counted, ok := graphql.GetOperationContext(ctx).Stats.GetExtension(extensionName).(Cost); ok {
+		stats := &graphql.GetOperationContext(ctx).Stats
+		switch counted := stats.GetExtension(extensionName).(type) {
+		case told:
+			return next(ctx)
+		case Cost:
 			cost = counted
+			stats.SetExtension(extensionName, told{})
 		}
 	}
 	graphql.RegisterExtension(ctx, extensionName, cost)

@@ -146,22 +146,42 @@ func statusOf(errors gqlerror.List) int {
 	return http.StatusInternalServerError
 }
 
-// result is a response on the wire. Data is absent, and not null, where nothing was executed.
-type result struct {
-	Errors     gqlerror.List   `json:"errors,omitempty"`
-	Data       json.RawMessage `json:"data,omitempty"`
-	Extensions map[string]any  `json:"extensions,omitempty"`
-}
-
+// encode returns a response as it goes over the wire. Data is absent, and not null, where nothing was executed; it is JSON
+// already and taken as it is, for it may be long.
 func encode(response *graphql.Response) ([]byte, error) {
 	if response == nil {
-		response = &graphql.Response{}
+		return []byte("{}"), nil
 	}
-	return json.Marshal(result{
-		Errors:     response.Errors[:min(len(response.Errors), maxErrors)],
-		Data:       response.Data,
-		Extensions: response.Extensions,
-	})
+	var errs, extensions []byte
+	var err error
+	if n := min(len(response.Errors), maxErrors); n > 0 {
+		if errs, err = json.Marshal(response.Errors[:n]); err != nil {
+			return nil, err
+		}
+	}
+	if len(response.Extensions) > 0 {
+		if extensions, err = json.Marshal(response.Extensions); err != nil {
+			return nil, err
+		}
+	}
+	body := make([]byte, 0, len(errs)+len(response.Data)+len(extensions)+40)
+	for _, member := range []struct {
+		name  string
+		value []byte
+	}{{"errors", errs}, {"data", response.Data}, {"extensions", extensions}} {
+		if len(member.value) == 0 {
+			continue
+		}
+		separator := byte(',')
+		if len(body) == 0 {
+			separator = '{'
+		}
+		body = append(append(append(append(body, separator, '"'), member.name...), `":`...), member.value...)
+	}
+	if len(body) == 0 {
+		body = append(body, '{')
+	}
+	return append(body, '}'), nil
 }
 
 func (h *Handler) write(w http.ResponseWriter, a acceptance, status int, response *graphql.Response) {

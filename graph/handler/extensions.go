@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -15,8 +14,6 @@ import (
 )
 
 const subscription = ast.Subscription
-
-func onceFunc(f func()) func() { return sync.OnceFunc(f) }
 
 func listOf(err *gqlerror.Error) gqlerror.List { return gqlerror.List{err} }
 

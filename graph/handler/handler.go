@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -96,7 +95,6 @@ func New(c Config) *Handler {
 	if c.Limits == (guard.Limits{}) {
 		c.Limits = guard.Default()
 	}
-	registerCodes()
 	known := newDocuments()
 	exec := executor.New(c.Schema)
 	exec.SetQueryCache(known)
@@ -115,15 +113,6 @@ func New(c Config) *Handler {
 	exec.AroundOperations(h.sockets.refresh)
 	return h
 }
-
-// registerCodes makes gqlgen's WebSocket send refusals before the execution as errors and not as results.
-var registerCodes = onceFunc(func() {
-	for _, code := range []fault.Code{
-		fault.Unauthenticated, fault.Forbidden, fault.BadUserInput, fault.RateLimited, fault.TooComplex, fault.BadRequest,
-	} {
-		errcode.RegisterErrorType(string(code), errcode.KindProtocol)
-	}
-})
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -377,6 +377,63 @@ func TestA6WhileTheDatabaseIsAway(t *testing.T) {
 	}
 }
 
+// TestConsoleSelections asks for a console in several ways: each reader gets what it selected of the same batch.
+func TestConsoleSelections(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	ann := w.Person("ann")
+	sv := w.Server("castle", ann)
+	every := func(typename string) string {
+		got := w.Post(ann, `query($name: String!) { __type(name: $name) { fields { name } } }`, map[string]any{"name": typename})
+		var names []string
+		for _, f := range got.Data["__type"].(map[string]any)["fields"].([]any) {
+			if name := f.(map[string]any)["name"].(string); name != "lines" {
+				names = append(names, name)
+			}
+		}
+		return strings.Join(names, " ")
+	}
+	tests := []struct{ name, selection, want string }{
+		{
+			"every field", every("ConsoleBatch") + " lines { " + every("ConsoleLine") + " }",
+			`{"skipped":0,"lines":[{"seq":"1","time":"2026-01-31T18:30:00Z","stream":"STDERR","text":"say \"hello\""}]}`,
+		},
+		{
+			"the same again", "skipped lines { seq time stream text }",
+			`{"skipped":0,"lines":[{"seq":"1","time":"2026-01-31T18:30:00Z","stream":"STDERR","text":"say \"hello\""}]}`,
+		},
+		{
+			"other names", "__typename lost: skipped lines { __typename n: seq text }",
+			`{"__typename":"ConsoleBatch","lost":0,"lines":[{"__typename":"ConsoleLine","n":"1","text":"say \"hello\""}]}`,
+		},
+		{
+			"fragments and conditions", "... on ConsoleBatch { lines { text } } lines { seq time @include(if: false) } skipped @skip(if: true)",
+			`{"lines":[{"text":"say \"hello\"","seq":"1"}]}`,
+		},
+	}
+	c := socket(w, ann)
+	for _, tt := range tests {
+		c.subscribe(tt.name, fmt.Sprintf(`subscription { console(serverId: %q, after: "0") { %s } }`, sv.ID, tt.selection))
+	}
+	w.Must(w.Console.Ingest(t.Context(), sv.NodeID, []*protocol.ConsoleResponse{{ServerId: sv.ID, Lines: []*protocol.ConsoleLine{{
+		Seq: 1, AtUs: time.Date(2026, 1, 31, 18, 30, 0, 0, time.UTC).UnixMicro(), Text: `say "hello"`, Stream: protocol.Stream_STREAM_STDERR,
+	}}}}))
+	got := map[string]string{}
+	for len(got) < len(tests) {
+		f := c.read()
+		var payload struct {
+			Data struct{ Console json.RawMessage }
+		}
+		w.Must(json.Unmarshal(f.Payload, &payload))
+		got[f.ID] = string(payload.Data.Console)
+	}
+	for _, tt := range tests {
+		if got[tt.name] != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got[tt.name], tt.want)
+		}
+	}
+}
+
 func TestServerChanges(t *testing.T) {
 	t.Parallel()
 	w := apitest.New(t, nil)

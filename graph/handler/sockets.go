@@ -3,14 +3,13 @@ package handler
 import (
 	"cmp"
 	"context"
-	"errors"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/coder/websocket"
 
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -27,9 +26,8 @@ const maxMessage int64 = maxBody
 
 // sockets accepts WebSockets, and counts them together with event streams.
 type sockets struct {
-	handler   *Handler
-	limits    Sockets
-	transport transport.Websocket
+	handler *Handler
+	limits  Sockets
 
 	mu        sync.Mutex
 	addresses map[string]int
@@ -50,13 +48,6 @@ func newSockets(h *Handler) *sockets {
 		},
 		addresses: map[string]int{},
 		users:     map[string]int{},
-	}
-	limit := maxMessage
-	s.transport = transport.Websocket{
-		Implementation:   acceptor{s},
-		InitFunc:         s.init,
-		PingPongInterval: s.limits.PingInterval,
-		PayloadReadLimit: &limit,
 	}
 	return s
 }
@@ -105,13 +96,29 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.release(s.addresses, address)
-	k := &socket{
-		all: s, header: r.Header.Get("Authorization"), ids: map[string]string{}, clients: map[string]string{},
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols: []string{protocolName},
+		// The edge has checked the origin, against more than the name of the host.
+		InsecureSkipVerify: true,
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		return // Accept has answered
 	}
+	k := &socket{all: s, header: r.Header, operations: map[string]*operation{}, places: make(chan struct{}, s.places())}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), socketKey{}, k))
 	defer cancel()
+	k.open(ctx, conn)
 	defer k.finish()
-	s.transport.Do(w, r.WithContext(ctx), s.handler.exec)
+	k.read(ctx)
+}
+
+// places is how many operations of a socket may run or be about to end: twice as many as its client may have.
+func (s *sockets) places() int {
+	if s.handler.config.Unlimited {
+		return math.MaxInt16
+	}
+	return 2 * s.limits.Subscriptions
 }
 
 func offers(r *http.Request, protocol string) bool {
@@ -123,59 +130,6 @@ func offers(r *http.Request, protocol string) bool {
 		}
 	}
 	return false
-}
-
-// acceptor makes gqlgen's transport work on this package's sockets.
-type acceptor struct{ sockets *sockets }
-
-// Accept implements transport.WebsocketImplementation.
-func (a acceptor) Accept(w http.ResponseWriter, r *http.Request, _ transport.WebsocketAcceptOptions) (transport.WebsocketConn, error) {
-	k, ok := r.Context().Value(socketKey{}).(*socket)
-	if !ok {
-		return nil, errors.New("a request that is to be no socket")
-	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
-		Subprotocols: []string{protocolName},
-		// The edge has checked the origin, against more than the name of the host.
-		InsecureSkipVerify: true,
-		CompressionMode:    websocket.CompressionDisabled,
-	})
-	if err != nil {
-		return nil, err
-	}
-	k.open(r.Context(), conn)
-	return k, nil
-}
-
-// init says who the socket's client is. The context that it returns ends with the credential.
-func (s *sockets) init(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
-	refused := transport.WithWebsocketCloseCode(ctx, closeForbidden)
-	k, ok := ctx.Value(socketKey{}).(*socket)
-	if !ok {
-		return refused, nil, errors.New("no socket")
-	}
-	ctx, ends, err := s.handler.authenticate(ctx, cmp.Or(payload.Authorization(), k.header))
-	if err != nil {
-		return transport.AppendCloseReason(refused, reason(fault.CodeOf(err))), nil, err
-	}
-	if v := viewer.FromContext(ctx); v != nil {
-		if !s.claim(s.users, v.UserID, s.limits.PerUser) {
-			return transport.AppendCloseReason(refused, "Too many connections"), nil, errors.New("too many sockets of a user")
-		}
-		k.user = v.UserID
-	}
-	ctx, err = k.live(ctx, ends)
-	if err != nil {
-		return refused, nil, err
-	}
-	return ctx, nil, nil
-}
-
-func reason(code fault.Code) string {
-	if code == fault.RateLimited {
-		return "Too many requests"
-	}
-	return "Forbidden"
 }
 
 // refresh gives each operation on a socket the viewer as it is now, not as it was when the socket was opened.

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/catalyst-panel/catalyst/graph/present"
@@ -86,15 +85,16 @@ func Start[T any](ctx context.Context, r *Runner, produce func(ctx context.Conte
 		close(events)
 		return events
 	}
-	go func() {
+	ending := endingOf(ctx)
+	ending.producers.Go(func() {
 		defer r.leave(field)
 		defer close(events)
 		err := r.run(ctx, func() error { return produce(ctx, send) })
 		if err == nil || ctx.Err() != nil {
 			return // the end that was wanted, or nobody is there to be told
 		}
-		fail(ctx, r.presenter.Present(ctx, err))
-	}()
+		ending.add(r.presenter.Present(ctx, err))
+	})
 	return events
 }
 
@@ -107,8 +107,10 @@ func (r *Runner) run(ctx context.Context, produce func() error) (err error) {
 	return produce()
 }
 
-// Ending collects the errors with which a subscription ended, for transports that are not gqlgen's WebSocket.
+// Ending collects the errors with which a subscription ended.
 type Ending struct {
+	producers sync.WaitGroup
+
 	mu     sync.Mutex
 	errors gqlerror.List
 }
@@ -121,26 +123,28 @@ func WithEnding(ctx context.Context) (context.Context, *Ending) {
 	return context.WithValue(ctx, endingKey{}, e), e
 }
 
-// Errors returns the errors, once the events have ended.
+// Errors waits until what produced the events has ended, and returns the errors. The events have ended by then, or the
+// context of the subscription has.
 func (e *Ending) Errors() gqlerror.List {
+	e.producers.Wait()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.errors
 }
 
+// endingOf returns the context's collection of errors, or one that nobody looks at.
+func endingOf(ctx context.Context) *Ending {
+	if e, ok := ctx.Value(endingKey{}).(*Ending); ok {
+		return e
+	}
+	return &Ending{}
+}
+
+// add takes the reason why the subscription ended. It happens before the channel of events is closed.
 func (e *Ending) add(err *gqlerror.Error) {
+	// The error ends the subscription, not one event of it, so it stands at no place in an answer.
+	err.Path = nil
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.errors = append(e.errors, err)
-}
-
-// fail tells the transport why a subscription ended. It happens before the channel is closed.
-func fail(ctx context.Context, err *gqlerror.Error) {
-	// The error ends the subscription, not one event of it, so it stands at no place in an answer.
-	err.Path = nil
-	if e, ok := ctx.Value(endingKey{}).(*Ending); ok {
-		e.add(err)
-		return
-	}
-	transport.AddSubscriptionError(ctx, err)
 }

@@ -65,7 +65,7 @@ func (s *Service) Tail(ctx context.Context, serverID string, after uint64, send 
 			if !ok {
 				return context.Cause(ctx)
 			}
-			if err := f.live(ctx, event.Lines); err != nil {
+			if err := f.live(ctx, event); err != nil {
 				return err
 			}
 		}
@@ -107,17 +107,21 @@ type follower struct {
 
 // live takes an event from the bus: what comes next is passed on, what was seen is passed over, and before what comes
 // too early the database is read.
-func (f *follower) live(ctx context.Context, lines []Line) error {
+func (f *follower) live(ctx context.Context, event *stored) error {
+	lines := event.Lines
 	if lines[len(lines)-1].Seq <= f.position {
 		return nil
 	}
 	if lines[0].Seq > f.position+1 {
 		return f.replay(ctx)
 	}
+	if lines[0].Seq == f.position+1 {
+		return f.pass(Batch{Lines: lines, Texts: &event.texts})
+	}
 	for lines[0].Seq <= f.position {
 		lines = lines[1:]
 	}
-	return f.pass(lines)
+	return f.pass(Batch{Lines: lines})
 }
 
 // replay sends what is stored after the position, until there is no more.
@@ -130,7 +134,7 @@ func (f *follower) replay(ctx context.Context) error {
 		if len(lines) == 0 {
 			return nil
 		}
-		if err := f.pass(lines); err != nil {
+		if err := f.pass(Batch{Lines: lines}); err != nil {
 			return err
 		}
 		if len(lines) < replayLines {
@@ -139,14 +143,13 @@ func (f *follower) replay(ctx context.Context) error {
 	}
 }
 
-// pass sends lines and counts those that are missing before them.
-func (f *follower) pass(lines []Line) error {
-	batch := Batch{Lines: lines}
+// pass sends a batch and counts the lines that are missing before it.
+func (f *follower) pass(batch Batch) error {
 	if f.begun || f.position > 0 {
-		batch.Skipped = lines[0].Seq - f.position - 1
+		batch.Skipped = batch.Lines[0].Seq - f.position - 1
 	}
 	f.begun = true
-	f.position = lines[len(lines)-1].Seq
+	f.position = batch.Lines[len(batch.Lines)-1].Seq
 	return f.send(batch)
 }
 

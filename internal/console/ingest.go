@@ -204,7 +204,7 @@ func (s *Service) publish(ctx context.Context, id string, lines []Line) {
 			size += len(lines[n].Text)
 			n++
 		}
-		event := stored{Lines: lines[:n]}
+		event := &stored{Lines: lines[:n]}
 		lines = lines[n:]
 		if err := topic.Publish(ctx, s.Bus, id, event); err != nil {
 			s.Logger.ErrorContext(ctx, "could not publish console lines", slog.String("server_id", id), slog.Any("error", err))

@@ -52,12 +52,17 @@ type Batch struct {
 	Lines []Line
 	// Skipped counts the lines before these that are gone: dropped by the node's limit or past their retention.
 	Skipped uint64
+	// Texts keeps what was made of this very batch for one follower for those who want the same; nil for a batch that no
+	// other follower gets.
+	Texts *Texts
 }
 
 // stored is what is published after lines were stored: the lines and nothing else.
 type stored struct {
 	Lines []Line `json:"l"`
+	// texts are shared by all followers in this process, as the event itself is.
+	texts Texts
 }
 
 // topic carries stored lines, by server.
-var topic = bus.NewTopic[stored]("console")
+var topic = bus.NewTopic[*stored]("console")

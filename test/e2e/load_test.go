@@ -19,7 +19,7 @@ type load struct {
 
 func loadOf() load {
 	if os.Getenv("CATALYST_TEST_LOAD") == "full" {
-		return load{seconds: 60, servers: 50, viewers: 200, crowd: 100, promised: true}
+		return load{seconds: 60, servers: 50, viewers: 200, crowd: 300, promised: true}
 	}
 	return load{seconds: 5, servers: 10, viewers: 40, crowd: 50}
 }
@@ -116,8 +116,10 @@ func TestCrowd(t *testing.T) {
 	id := w.running("watched by all")
 	meters := w.meters([]string{id}, l.crowd)
 	seconds := min(l.seconds, 20)
+	before, begun := harness.CPUTime(t, w.panel.PID), time.Now()
 	w.command(id, fmt.Sprintf("rate %d %d", rate, seconds))
 	all := w.watched(fmt.Sprintf("%d viewers of %d lines/s", l.crowd, rate), meters, rate*seconds)
+	t.Logf("panel and agent together used %.2f cores", (harness.CPUTime(t, w.panel.PID)-before).Seconds()/time.Since(begun).Seconds())
 	if l.promised && all.Quantile(0.99) > 50*time.Millisecond {
 		t.Error("that is slower than promised")
 	}

@@ -30,7 +30,7 @@ import (
 
 // region    **************************** field.gotpl *****************************
 
-func _ConsoleBatch_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *console.Batch) (ret graphql.Marshaler) {
+func _ConsoleBatch_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ConsoleBatch) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -62,7 +62,7 @@ func fieldContext_ConsoleBatch_lines(_ context.Context, ec *executionContext, fi
 	return fc, nil
 }
 
-func _ConsoleBatch_skipped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *console.Batch) (ret graphql.Marshaler) {
+func _ConsoleBatch_skipped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ConsoleBatch) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -648,7 +648,7 @@ func UnmarshalSendCommandInput(ctx context.Context, raw any) (model.SendCommandI
 
 var consoleBatchImplementors = []string{"ConsoleBatch"}
 
-func _ConsoleBatch(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *console.Batch) graphql.Marshaler {
+func _ConsoleBatch(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ConsoleBatch) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, consoleBatchImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -931,12 +931,12 @@ func _SendCommandPayload(ctx context.Context, ec *executionContext, sel ast.Sele
 
 // region    ***************************** type.gotpl *****************************
 
-func marshalNConsoleBatch2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋconsoleᚐBatch(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *console.Batch) graphql.Marshaler {
+func marshalNConsoleBatch2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐConsoleBatch(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ConsoleBatch) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ConsoleBatch!")
 		return graphql.Null
 	}
-	return _ConsoleBatch(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func marshalNConsoleLine2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋconsoleᚐLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v console.Line) graphql.Marshaler {

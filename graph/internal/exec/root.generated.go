@@ -12,7 +12,6 @@ import (
 	"github.com/catalyst-panel/catalyst/graph/model"
 	"github.com/catalyst-panel/catalyst/internal/accounts"
 	"github.com/catalyst-panel/catalyst/internal/alerts"
-	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
@@ -138,7 +137,7 @@ type SubscriptionResolver interface {
 	TransferChanged(ctx context.Context, id *string) (<-chan *model.TransferChangedEvent, error)
 	UserChanged(ctx context.Context, id *string) (<-chan *model.UserChangedEvent, error)
 	WebhookChanged(ctx context.Context, id *string) (<-chan *model.WebhookChangedEvent, error)
-	Console(ctx context.Context, serverID string, after *uint64) (<-chan *console.Batch, error)
+	Console(ctx context.Context, serverID string, after *uint64) (<-chan *model.ConsoleBatch, error)
 	FileTransferProgress(ctx context.Context, serverID string) (<-chan *files.Transfer, error)
 	NodeStats(ctx context.Context, nodeID string) (<-chan *metrics.NodeUsage, error)
 	InstallProgress(ctx context.Context, serverID string) (<-chan *servers.InstallProgress, error)
@@ -6555,8 +6554,8 @@ func _Subscription_console(ctx context.Context, ec *executionContext, field grap
 			return ec.Resolvers.Subscription().Console(ctx, fc.Args["serverId"].(string), fc.Args["after"].(*uint64))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *console.Batch) graphql.Marshaler {
-			return marshalNConsoleBatch2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋconsoleᚐBatch(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ConsoleBatch) graphql.Marshaler {
+			return marshalNConsoleBatch2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐConsoleBatch(ctx, ec, selections, v)
 		},
 		true,
 		true,
