@@ -11,10 +11,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/pkg/cio"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
 
 	"github.com/catalyst-panel/catalyst/agent/durable"
 	"github.com/catalyst-panel/catalyst/agent/holder"
@@ -347,12 +349,8 @@ func (r *Runtime) remove(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("find container: %w", err)
 	}
-	if task, err := container.Task(ctx, nil); err == nil {
-		if _, err := task.Delete(ctx, client.WithProcessKill); err != nil && !errdefs.IsNotFound(err) {
-			return fmt.Errorf("remove task: %w", err)
-		}
-	} else if !errdefs.IsNotFound(err) {
-		return fmt.Errorf("find task: %w", err)
+	if err := r.killTask(ctx, container); err != nil {
+		return err
 	}
 	// The container goes last: as long as it is there, the sweep finds what belongs to it.
 	if err := r.config.Networks.Detach(ctx, id); err != nil {
@@ -360,6 +358,25 @@ func (r *Runtime) remove(ctx context.Context, id string) error {
 	}
 	if err := container.Delete(ctx, client.WithSnapshotCleanup); err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("remove container: %w", err)
+	}
+	return nil
+}
+
+// killTask ends and removes the task of a container, running or not. One whose making was cut off has a shim and no program:
+// containerd shows no such task, but makes no other beside it.
+func (r *Runtime) killTask(ctx context.Context, container client.Container) error {
+	task, err := container.Task(ctx, nil)
+	switch {
+	case err == nil:
+		_, err = task.Delete(ctx, client.WithProcessKill)
+	case errdefs.IsNotFound(err):
+		_, err = r.client.TaskService().Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: container.ID()})
+		err = errgrpc.ToNative(err)
+	default:
+		return fmt.Errorf("find task: %w", err)
+	}
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("remove task: %w", err)
 	}
 	return nil
 }
