@@ -20,6 +20,7 @@ import (
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/agent/runtime"
 	"github.com/catalyst-panel/catalyst/agent/service"
+	"github.com/catalyst-panel/catalyst/agent/sftp"
 	"github.com/catalyst-panel/catalyst/agent/spool"
 	"github.com/catalyst-panel/catalyst/agent/supervisor"
 	"github.com/catalyst-panel/catalyst/agent/system"
@@ -161,6 +162,15 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 	calls.Register(mux)
 	contents := fileserver.New(fileserver.Config{Files: servers.Files(), Logger: a.config.Logger})
 	contents.Register(mux)
+	sftp.NewHandler(sftp.Config{
+		Files: servers.Files(), Notice: servers.Notice, Logger: a.config.Logger,
+		Report: func(activity *protocol.FileActivity) error {
+			_, err := events.Append(&protocol.EventsResponse{
+				AtUs: time.Now().UnixMicro(), Event: &protocol.EventsResponse_FileActivity{FileActivity: activity},
+			}, spool.Durable)
+			return err
+		},
+	}).Register(mux)
 	if err := contents.Tidy(); err != nil {
 		a.config.Logger.LogAttrs(ctx, slog.LevelWarn, "what an earlier agent has left is not removed", slog.Any("error", err))
 	}

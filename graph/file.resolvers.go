@@ -94,6 +94,10 @@ func (r *mutationResolver) CreateDownload(ctx context.Context, input files.Downl
 	return r.r.Files.CreateDownload(ctx, input)
 }
 
+func (r *mutationResolver) CreateSftpToken(ctx context.Context, input model.CreateSftpTokenInput) (*files.SFTPToken, error) {
+	return r.r.Files.CreateSFTPToken(ctx, input.ServerID)
+}
+
 func (r *mutationResolver) CompressFiles(ctx context.Context, input files.CompressInput) (*model.CompressFilesPayload, error) {
 	t, err := r.r.Files.Compress(ctx, input)
 	if err != nil {

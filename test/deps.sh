@@ -3,11 +3,11 @@
 # to skip, by name, what cannot run.
 set -eu
 
-# The race detector needs a C compiler; PostgreSQL is the second database; freeciv-server is a real game; OpenSSH's sftp
-# is a real client; protoc generates the agent's wire contract. containerd with what it needs runs real containers, busybox is in their images, and
+# The race detector needs a C compiler; PostgreSQL is the second database; freeciv-server is a real game; OpenSSH's sftp, lftp, rclone and sshfs
+# are real clients; protoc generates the agent's wire contract. containerd with what it needs runs real containers, busybox is in their images, and
 # teeworlds-server is a game that speaks UDP.
-packages='busybox-static bzip2 ca-certificates containerd containernetworking-plugins freeciv-server gcc git iptables libarchive-tools libc6-dev openssh-client
-postgresql procps protobuf-compiler runc teeworlds-server'
+packages='busybox-static bzip2 ca-certificates containerd containernetworking-plugins freeciv-server gcc git iptables libarchive-tools libc6-dev lftp openssh-client
+postgresql procps protobuf-compiler rclone runc sshfs teeworlds-server'
 
 if ! command -v dpkg-query >/dev/null; then
 	echo "Not a Debian system: tests that need one of these are skipped when it is missing: $packages"

@@ -188,3 +188,18 @@ func (f *freeSpace) look() (int64, error) {
 	f.at, f.free = time.Now(), int64(st.Bavail)*st.Bsize
 	return f.free, nil
 }
+
+// standing returns the quota and what is used of it, which is measured when it is not known.
+func (l *ledger) standing() (Quota, Usage, error) {
+	l.mu.Lock()
+	unknown := l.quota != (Quota{}) && !l.known
+	l.mu.Unlock()
+	if unknown {
+		if err := l.look(); err != nil {
+			return Quota{}, Usage{}, err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.quota, Usage{Bytes: l.used.Bytes + l.since.Bytes, Inodes: l.used.Inodes + l.since.Inodes}, nil
+}

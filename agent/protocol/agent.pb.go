@@ -2210,6 +2210,7 @@ type EventsResponse struct {
 	//	*EventsResponse_Usage
 	//	*EventsResponse_Dropped
 	//	*EventsResponse_InstallProgress
+	//	*EventsResponse_FileActivity
 	Event         isEventsResponse_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2302,6 +2303,15 @@ func (x *EventsResponse) GetInstallProgress() *InstallProgress {
 	return nil
 }
 
+func (x *EventsResponse) GetFileActivity() *FileActivity {
+	if x != nil {
+		if x, ok := x.Event.(*EventsResponse_FileActivity); ok {
+			return x.FileActivity
+		}
+	}
+	return nil
+}
+
 type isEventsResponse_Event interface {
 	isEventsResponse_Event()
 }
@@ -2324,6 +2334,10 @@ type EventsResponse_InstallProgress struct {
 	InstallProgress *InstallProgress `protobuf:"bytes,20,opt,name=install_progress,json=installProgress,proto3,oneof"`
 }
 
+type EventsResponse_FileActivity struct {
+	FileActivity *FileActivity `protobuf:"bytes,21,opt,name=file_activity,json=fileActivity,proto3,oneof"`
+}
+
 func (*EventsResponse_ServerState) isEventsResponse_Event() {}
 
 func (*EventsResponse_Usage) isEventsResponse_Event() {}
@@ -2331,6 +2345,8 @@ func (*EventsResponse_Usage) isEventsResponse_Event() {}
 func (*EventsResponse_Dropped) isEventsResponse_Event() {}
 
 func (*EventsResponse_InstallProgress) isEventsResponse_Event() {}
+
+func (*EventsResponse_FileActivity) isEventsResponse_Event() {}
 
 type Usage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2447,6 +2463,159 @@ func (x *InstallProgress) GetMessage() string {
 	return ""
 }
 
+// FileActivity is what a session of SFTP has done to a server's files since it was last told.
+type FileActivity struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ServerId string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	// session is what the panel has named the session by; it says whose it is.
+	Session string      `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
+	Deeds   []*FileDeed `protobuf:"bytes,3,rep,name=deeds,proto3" json:"deeds,omitempty"`
+	// Deeds that are not listed, since there were too many.
+	More          uint64 `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileActivity) Reset() {
+	*x = FileActivity{}
+	mi := &file_agent_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileActivity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileActivity) ProtoMessage() {}
+
+func (x *FileActivity) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileActivity.ProtoReflect.Descriptor instead.
+func (*FileActivity) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *FileActivity) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *FileActivity) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *FileActivity) GetDeeds() []*FileDeed {
+	if x != nil {
+		return x.Deeds
+	}
+	return nil
+}
+
+func (x *FileActivity) GetMore() uint64 {
+	if x != nil {
+		return x.More
+	}
+	return 0
+}
+
+// FileDeed is one kind of change to one file.
+type FileDeed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// kind is write, mkdir, rename, delete, symlink, link, chmod, or touch.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// path is where it was done, in the bytes of the file system.
+	Path []byte `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// to is the new name of a rename or a link.
+	To []byte `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// count is how often it was done.
+	Count uint64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	// bytes is how much was written.
+	Bytes         int64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileDeed) Reset() {
+	*x = FileDeed{}
+	mi := &file_agent_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileDeed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileDeed) ProtoMessage() {}
+
+func (x *FileDeed) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileDeed.ProtoReflect.Descriptor instead.
+func (*FileDeed) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *FileDeed) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *FileDeed) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *FileDeed) GetTo() []byte {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *FileDeed) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *FileDeed) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 type Dropped struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
@@ -2456,7 +2625,7 @@ type Dropped struct {
 
 func (x *Dropped) Reset() {
 	*x = Dropped{}
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2468,7 +2637,7 @@ func (x *Dropped) String() string {
 func (*Dropped) ProtoMessage() {}
 
 func (x *Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2481,7 +2650,7 @@ func (x *Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dropped.ProtoReflect.Descriptor instead.
 func (*Dropped) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Dropped) GetCount() uint64 {
@@ -2506,7 +2675,7 @@ type ConsoleRequest struct {
 
 func (x *ConsoleRequest) Reset() {
 	*x = ConsoleRequest{}
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2518,7 +2687,7 @@ func (x *ConsoleRequest) String() string {
 func (*ConsoleRequest) ProtoMessage() {}
 
 func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2531,7 +2700,7 @@ func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleRequest.ProtoReflect.Descriptor instead.
 func (*ConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ConsoleRequest) GetServerId() string {
@@ -2575,7 +2744,7 @@ type ConsoleLine struct {
 
 func (x *ConsoleLine) Reset() {
 	*x = ConsoleLine{}
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2587,7 +2756,7 @@ func (x *ConsoleLine) String() string {
 func (*ConsoleLine) ProtoMessage() {}
 
 func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2600,7 +2769,7 @@ func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleLine.ProtoReflect.Descriptor instead.
 func (*ConsoleLine) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{33}
+	return file_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ConsoleLine) GetSeq() uint64 {
@@ -2643,7 +2812,7 @@ type ConsoleResponse struct {
 
 func (x *ConsoleResponse) Reset() {
 	*x = ConsoleResponse{}
-	mi := &file_agent_proto_msgTypes[34]
+	mi := &file_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2824,7 @@ func (x *ConsoleResponse) String() string {
 func (*ConsoleResponse) ProtoMessage() {}
 
 func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[34]
+	mi := &file_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2837,7 @@ func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleResponse.ProtoReflect.Descriptor instead.
 func (*ConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{34}
+	return file_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ConsoleResponse) GetServerId() string {
@@ -2864,14 +3033,15 @@ const file_agent_proto_rawDesc = "" +
 	"\asamples\x18\x01 \x03(\v2\x1e.catalyst.agent.v1.StatsSampleR\asamples\x122\n" +
 	"\x04node\x18\x02 \x01(\v2\x1e.catalyst.agent.v1.StatsSampleR\x04node\"3\n" +
 	"\rEventsRequest\x12\"\n" +
-	"\facknowledged\x18\x01 \x01(\x04R\facknowledged\"\xbd\x02\n" +
+	"\facknowledged\x18\x01 \x01(\x04R\facknowledged\"\x85\x03\n" +
 	"\x0eEventsResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x13\n" +
 	"\x05at_us\x18\x02 \x01(\x03R\x04atUs\x12@\n" +
 	"\fserver_state\x18\x03 \x01(\v2\x1b.catalyst.agent.v1.ObservedH\x00R\vserverState\x120\n" +
 	"\x05usage\x18\x04 \x01(\v2\x18.catalyst.agent.v1.UsageH\x00R\x05usage\x126\n" +
 	"\adropped\x18\x05 \x01(\v2\x1a.catalyst.agent.v1.DroppedH\x00R\adropped\x12O\n" +
-	"\x10install_progress\x18\x14 \x01(\v2\".catalyst.agent.v1.InstallProgressH\x00R\x0finstallProgressB\a\n" +
+	"\x10install_progress\x18\x14 \x01(\v2\".catalyst.agent.v1.InstallProgressH\x00R\x0finstallProgress\x12F\n" +
+	"\rfile_activity\x18\x15 \x01(\v2\x1f.catalyst.agent.v1.FileActivityH\x00R\ffileActivityB\a\n" +
 	"\x05event\"u\n" +
 	"\x05Usage\x122\n" +
 	"\x04node\x18\x01 \x01(\v2\x1e.catalyst.agent.v1.StatsSampleR\x04node\x128\n" +
@@ -2879,7 +3049,18 @@ const file_agent_proto_rawDesc = "" +
 	"\x0fInstallProgress\x12\x1b\n" +
 	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x1a\n" +
 	"\bprogress\x18\x02 \x01(\x01R\bprogress\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"\x1f\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\x8c\x01\n" +
+	"\fFileActivity\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x18\n" +
+	"\asession\x18\x02 \x01(\tR\asession\x121\n" +
+	"\x05deeds\x18\x03 \x03(\v2\x1b.catalyst.agent.v1.FileDeedR\x05deeds\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\x04R\x04more\"n\n" +
+	"\bFileDeed\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\fR\x04path\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\fR\x02to\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x04R\x05count\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x03R\x05bytes\"\x1f\n" +
 	"\aDropped\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\"o\n" +
 	"\x0eConsoleRequest\x12\x1b\n" +
@@ -2949,7 +3130,7 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_agent_proto_goTypes = []any{
 	(Power)(0),                      // 0: catalyst.agent.v1.Power
 	(State)(0),                      // 1: catalyst.agent.v1.State
@@ -2986,16 +3167,18 @@ var file_agent_proto_goTypes = []any{
 	(*EventsResponse)(nil),          // 32: catalyst.agent.v1.EventsResponse
 	(*Usage)(nil),                   // 33: catalyst.agent.v1.Usage
 	(*InstallProgress)(nil),         // 34: catalyst.agent.v1.InstallProgress
-	(*Dropped)(nil),                 // 35: catalyst.agent.v1.Dropped
-	(*ConsoleRequest)(nil),          // 36: catalyst.agent.v1.ConsoleRequest
-	(*ConsoleLine)(nil),             // 37: catalyst.agent.v1.ConsoleLine
-	(*ConsoleResponse)(nil),         // 38: catalyst.agent.v1.ConsoleResponse
-	nil,                             // 39: catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	(*FileActivity)(nil),            // 35: catalyst.agent.v1.FileActivity
+	(*FileDeed)(nil),                // 36: catalyst.agent.v1.FileDeed
+	(*Dropped)(nil),                 // 37: catalyst.agent.v1.Dropped
+	(*ConsoleRequest)(nil),          // 38: catalyst.agent.v1.ConsoleRequest
+	(*ConsoleLine)(nil),             // 39: catalyst.agent.v1.ConsoleLine
+	(*ConsoleResponse)(nil),         // 40: catalyst.agent.v1.ConsoleResponse
+	nil,                             // 41: catalyst.agent.v1.ServerSpec.EnvironmentEntry
 }
 var file_agent_proto_depIdxs = []int32{
 	6,  // 0: catalyst.agent.v1.HelloResponse.system:type_name -> catalyst.agent.v1.SystemInfo
 	0,  // 1: catalyst.agent.v1.Desired.power:type_name -> catalyst.agent.v1.Power
-	39, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	41, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
 	12, // 3: catalyst.agent.v1.ServerSpec.limits:type_name -> catalyst.agent.v1.Limits
 	13, // 4: catalyst.agent.v1.ServerSpec.stop:type_name -> catalyst.agent.v1.StopSpec
 	14, // 5: catalyst.agent.v1.ServerSpec.crash:type_name -> catalyst.agent.v1.CrashSpec
@@ -3015,35 +3198,37 @@ var file_agent_proto_depIdxs = []int32{
 	28, // 19: catalyst.agent.v1.StatsResponse.node:type_name -> catalyst.agent.v1.StatsSample
 	17, // 20: catalyst.agent.v1.EventsResponse.server_state:type_name -> catalyst.agent.v1.Observed
 	33, // 21: catalyst.agent.v1.EventsResponse.usage:type_name -> catalyst.agent.v1.Usage
-	35, // 22: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
+	37, // 22: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
 	34, // 23: catalyst.agent.v1.EventsResponse.install_progress:type_name -> catalyst.agent.v1.InstallProgress
-	28, // 24: catalyst.agent.v1.Usage.node:type_name -> catalyst.agent.v1.StatsSample
-	28, // 25: catalyst.agent.v1.Usage.servers:type_name -> catalyst.agent.v1.StatsSample
-	2,  // 26: catalyst.agent.v1.ConsoleLine.stream:type_name -> catalyst.agent.v1.Stream
-	37, // 27: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
-	4,  // 28: catalyst.agent.v1.AgentService.Hello:input_type -> catalyst.agent.v1.HelloRequest
-	18, // 29: catalyst.agent.v1.AgentService.Sync:input_type -> catalyst.agent.v1.SyncRequest
-	20, // 30: catalyst.agent.v1.AgentService.ApplyServer:input_type -> catalyst.agent.v1.ApplyServerRequest
-	22, // 31: catalyst.agent.v1.AgentService.RemoveServer:input_type -> catalyst.agent.v1.RemoveServerRequest
-	24, // 32: catalyst.agent.v1.AgentService.SendInput:input_type -> catalyst.agent.v1.SendInputRequest
-	26, // 33: catalyst.agent.v1.AgentService.ResetCrashCount:input_type -> catalyst.agent.v1.ResetCrashCountRequest
-	29, // 34: catalyst.agent.v1.AgentService.Stats:input_type -> catalyst.agent.v1.StatsRequest
-	31, // 35: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
-	36, // 36: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
-	5,  // 37: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
-	19, // 38: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
-	21, // 39: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
-	23, // 40: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
-	25, // 41: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
-	27, // 42: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
-	30, // 43: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
-	32, // 44: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
-	38, // 45: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
-	37, // [37:46] is the sub-list for method output_type
-	28, // [28:37] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	35, // 24: catalyst.agent.v1.EventsResponse.file_activity:type_name -> catalyst.agent.v1.FileActivity
+	28, // 25: catalyst.agent.v1.Usage.node:type_name -> catalyst.agent.v1.StatsSample
+	28, // 26: catalyst.agent.v1.Usage.servers:type_name -> catalyst.agent.v1.StatsSample
+	36, // 27: catalyst.agent.v1.FileActivity.deeds:type_name -> catalyst.agent.v1.FileDeed
+	2,  // 28: catalyst.agent.v1.ConsoleLine.stream:type_name -> catalyst.agent.v1.Stream
+	39, // 29: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
+	4,  // 30: catalyst.agent.v1.AgentService.Hello:input_type -> catalyst.agent.v1.HelloRequest
+	18, // 31: catalyst.agent.v1.AgentService.Sync:input_type -> catalyst.agent.v1.SyncRequest
+	20, // 32: catalyst.agent.v1.AgentService.ApplyServer:input_type -> catalyst.agent.v1.ApplyServerRequest
+	22, // 33: catalyst.agent.v1.AgentService.RemoveServer:input_type -> catalyst.agent.v1.RemoveServerRequest
+	24, // 34: catalyst.agent.v1.AgentService.SendInput:input_type -> catalyst.agent.v1.SendInputRequest
+	26, // 35: catalyst.agent.v1.AgentService.ResetCrashCount:input_type -> catalyst.agent.v1.ResetCrashCountRequest
+	29, // 36: catalyst.agent.v1.AgentService.Stats:input_type -> catalyst.agent.v1.StatsRequest
+	31, // 37: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
+	38, // 38: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
+	5,  // 39: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
+	19, // 40: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
+	21, // 41: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
+	23, // 42: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
+	25, // 43: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
+	27, // 44: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
+	30, // 45: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
+	32, // 46: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
+	40, // 47: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
+	39, // [39:48] is the sub-list for method output_type
+	30, // [30:39] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -3057,6 +3242,7 @@ func file_agent_proto_init() {
 		(*EventsResponse_Usage)(nil),
 		(*EventsResponse_Dropped)(nil),
 		(*EventsResponse_InstallProgress)(nil),
+		(*EventsResponse_FileActivity)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3064,7 +3250,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

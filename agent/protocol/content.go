@@ -18,6 +18,44 @@ const ArchivePath = "/files/v1/archive"
 // in hexadecimal digits. Bytes whose sum is another one are not taken in: the answer is 460.
 const UploadPath = "/files/v1/upload"
 
+// SFTPPath answers a POST whose body are the packets of an SFTP client with the packets of the server, as they come. Its
+// query is that of an SFTPSession.
+const SFTPPath = "/files/v1/sftp"
+
+// SFTPSession says what a session of SFTP may do.
+type SFTPSession struct {
+	ServerID string
+	// Name is what the session is told by in FileActivity, User who it is for people.
+	Name, User string
+	// Read, Write and Delete are what it may do.
+	Read, Write, Delete bool
+	// Denied are patterns of files that it may not touch.
+	Denied []string
+}
+
+// Query writes it as the query of a URL.
+func (s SFTPSession) Query() string {
+	v := url.Values{"server": {s.ServerID}, "session": {s.Name}, "user": {s.User}, "denied": s.Denied}
+	for name, may := range map[string]bool{"read": s.Read, "write": s.Write, "delete": s.Delete} {
+		if may {
+			v.Set(name, "1")
+		}
+	}
+	return v.Encode()
+}
+
+// ParseSFTPSession reads the query of a URL.
+func ParseSFTPSession(query string) (SFTPSession, error) {
+	v, err := url.ParseQuery(query)
+	if err != nil {
+		return SFTPSession{}, errors.New("the query is malformed")
+	}
+	return SFTPSession{
+		ServerID: v.Get("server"), Name: v.Get("session"), User: v.Get("user"), Denied: v["denied"],
+		Read: v.Has("read"), Write: v.Has("write"), Delete: v.Has("delete"),
+	}, nil
+}
+
 // StatusChecksum is the answer for bytes that have another checksum than was said.
 const StatusChecksum = 460
 

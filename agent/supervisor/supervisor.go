@@ -247,6 +247,14 @@ func (s *Supervisor) Input(ctx context.Context, id, text string) (uint64, error)
 	return seq, nil
 }
 
+// Notice writes a SYSTEM line to a server's console, for what others than the supervisor do with it. A server that is not
+// there has none.
+func (s *Supervisor) Notice(ctx context.Context, id, text string) {
+	if a := s.find(id); a != nil {
+		a.post(ctx, func(ctx context.Context) { a.say(ctx, text) })
+	}
+}
+
 var errNotRunning = fault.New(fault.Conflict, "The server is not running: start it first.")
 
 // ResetCrashCount forgets a server's crashes.

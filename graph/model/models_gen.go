@@ -302,6 +302,12 @@ type CreateServerPayload struct {
 	Server *ent.Server `json:"server"`
 }
 
+// What createSftpToken needs.
+type CreateSftpTokenInput struct {
+	// The server.
+	ServerID string `json:"serverId"`
+}
+
 // Answer of createTask.
 type CreateTaskPayload struct {
 	// The new task.

@@ -70,6 +70,9 @@ func (s *Service) Refresh(ctx context.Context) (*viewer.Viewer, error) {
 	if err := s.stands(now, v); err != nil {
 		return nil, err
 	}
+	if err := s.sshKeyStands(ctx, v); err != nil {
+		return nil, err
+	}
 	fresh := v.Clone()
 	fill(fresh, now)
 	return fresh, nil

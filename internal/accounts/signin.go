@@ -193,6 +193,12 @@ func loginEntry(row *ent.User) audit.Entry {
 
 // open makes a session of an account and its first credentials.
 func (s *Service) open(ctx context.Context, u unit, row *ent.User) (*Credentials, error) {
+	out, _, err := s.openSession(ctx, u, row)
+	return out, err
+}
+
+// openSession is open, and returns the session's identifier, too.
+func (s *Service) openSession(ctx context.Context, u unit, row *ent.User) (*Credentials, string, error) {
 	family := token.NewFamily()
 	refresh := token.NewRefresh(family)
 	made, err := u.Session.Create().
@@ -201,9 +207,10 @@ func (s *Service) open(ctx context.Context, u unit, row *ent.User) (*Credentials
 		SetExpiresAt(s.now().Add(RefreshTokenAge)).SetLastUsedAt(s.now()).
 		Save(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open a session: %w", err)
+		return nil, "", fmt.Errorf("open a session: %w", err)
 	}
-	return s.credentials(row, made.ID, refresh)
+	out, err := s.credentials(row, made.ID, refresh)
+	return out, made.ID, err
 }
 
 func (s *Service) credentials(row *ent.User, sessionID string, refresh token.Opaque) (*Credentials, error) {

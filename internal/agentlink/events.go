@@ -129,6 +129,8 @@ func (s *session) ownEvent(ctx context.Context, event *protocol.EventsResponse) 
 		return s.owns(ctx, e.ServerState.GetServerId())
 	case *protocol.EventsResponse_InstallProgress:
 		return s.owns(ctx, e.InstallProgress.GetServerId())
+	case *protocol.EventsResponse_FileActivity:
+		return s.owns(ctx, e.FileActivity.GetServerId())
 	case *protocol.EventsResponse_Usage:
 		own := e.Usage.GetServers()[:0]
 		for _, sample := range e.Usage.GetServers() {

@@ -19,6 +19,9 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/fault"
 )
 
+// switchedOff is the value of a setting that switches something off.
+const switchedOff = "off"
+
 // environmentPrefix begins the name of every setting's environment variable.
 const environmentPrefix = "CATALYST_"
 
@@ -29,6 +32,8 @@ type Config struct {
 	File string
 	// HTTPAddr is where the panel listens.
 	HTTPAddr string
+	// SFTPAddr is where SFTP is served, or "off"; SFTPPublicAddr is where clients reach it, when that is somewhere else.
+	SFTPAddr, SFTPPublicAddr string
 	// PublicURL is the panel's address as users and nodes reach it.
 	PublicURL string
 	// DataDir holds the database, keys, node state and server files.
@@ -73,13 +78,13 @@ type Config struct {
 
 // role is one way to run the binary, with the defaults that differ.
 type role struct {
-	httpAddr, registration, logFormat, graphiql string
+	httpAddr, sftpAddr, registration, logFormat, graphiql string
 }
 
 // The roles.
 var (
-	devRole   = role{httpAddr: "127.0.0.1:8080", registration: "on", logFormat: "text", graphiql: "on"}
-	serveRole = role{httpAddr: ":8080", registration: "off", logFormat: "json", graphiql: "signed-in"}
+	devRole   = role{httpAddr: "127.0.0.1:8080", sftpAddr: "127.0.0.1:2022", registration: "on", logFormat: "text", graphiql: "on"}
+	serveRole = role{httpAddr: ":8080", sftpAddr: ":2022", registration: "off", logFormat: "json", graphiql: "signed-in"}
 	agentRole = role{logFormat: "json"}
 )
 
@@ -106,6 +111,8 @@ func (c *Config) bind(flags *pflag.FlagSet, r role, panel, agent bool) {
 		return
 	}
 	flags.StringVar(&c.HTTPAddr, "http-addr", r.httpAddr, "address of the API")
+	flags.StringVar(&c.SFTPAddr, "sftp-addr", r.sftpAddr, "address of the SFTP server; off switches it off")
+	flags.StringVar(&c.SFTPPublicAddr, "sftp-public-addr", "", "host:port at which clients reach SFTP (default: the host of public-url and the port of sftp-addr)")
 	flags.StringVar(&c.PublicURL, "public-url", "", "address of the panel as users and nodes reach it (default: the API's)")
 	flags.StringVar(&c.NATSURL, "nats-url", "", "NATS server shared by several instances; empty: one inside the process")
 	flags.StringVar(&c.AdminEmail, "admin-email", "admin@localhost.localdomain", "first administrator, on an empty database")
@@ -253,6 +260,12 @@ func (c *Config) completeHTTP() (bad []error) {
 		bad = append(bad, fmt.Errorf("public-url: %q is not an http or https address", c.PublicURL))
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	if _, _, err := net.SplitHostPort(c.SFTPAddr); err != nil && c.SFTPAddr != switchedOff {
+		bad = append(bad, fmt.Errorf("sftp-addr: %q is neither host:port nor off", c.SFTPAddr))
+	}
+	if _, _, err := net.SplitHostPort(c.SFTPPublicAddr); err != nil && c.SFTPPublicAddr != "" {
+		bad = append(bad, fmt.Errorf("sftp-public-addr: %q is not host:port", c.SFTPPublicAddr))
+	}
 	for _, parse := range []func() ([]netip.Prefix, error){c.proxies, c.egress} {
 		if _, err := parse(); err != nil {
 			bad = append(bad, err)

@@ -34,9 +34,13 @@ func runDev(ctx context.Context, c *Config, log *slog.Logger, out io.Writer) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close(ctx)) }()
-	listener, err := listen(ctx, c.HTTPAddr)
+	listener, err := listen(ctx, c.HTTPAddr, "http-addr")
 	if err != nil {
 		return err
+	}
+	serveSFTP, err := p.listenSFTP(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	a, err := p.devAgent(ctx, listener.Addr())
 	if err != nil {
@@ -50,6 +54,7 @@ func runDev(ctx context.Context, c *Config, log *slog.Logger, out io.Writer) (er
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error { defer stopServing(); return a.Run(ctx) })
 	group.Go(func() error { return p.http.Serve(serving, listener) })
+	group.Go(func() error { return serveSFTP(ctx) })
 	group.Go(func() error { return p.endLinks(serving) })
 	group.Go(func() error { return serveDebug(ctx, c, log) })
 	return group.Wait()

@@ -46,6 +46,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/token"
 	"github.com/catalyst-panel/catalyst/internal/viewer"
 	"github.com/catalyst-panel/catalyst/internal/webhooks"
+	"github.com/catalyst-panel/catalyst/sftpd"
 )
 
 // credentialChecks is how many credentials may be tried for one account from one address in a minute, addressChecks for
@@ -89,6 +90,7 @@ type panel struct {
 	schedules *schedules.Service
 	drainer   *events.Drainer
 	http      *httpd.Server
+	sftp      *sftpd.Server
 
 	// firstPassword is the password of the first administrator when this start made it.
 	firstPassword string
@@ -183,7 +185,7 @@ func (p *panel) makeServices(ctx context.Context) error {
 	p.nodes = nodes.New(nodes.Config{Client: client, Bus: p.bus, Logger: p.log, PublicURL: p.config.PublicURL, Recheck: p.link.Recheck})
 	p.files = files.New(files.Config{
 		Client: client, Logs: p.console, Link: p.link, Gate: keeper, Accounts: p.accounts, Tokens: signer,
-		PublicURL: strings.TrimRight(p.config.PublicURL, "/"), Allowed: allowed, Bus: p.bus, Logger: p.log,
+		PublicURL: strings.TrimRight(p.config.PublicURL, "/"), SFTP: p.config.sftpAddress(), Allowed: allowed, Bus: p.bus, Logger: p.log,
 	})
 	p.servers = servers.New(servers.Config{
 		Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Files: filePort{p.files}, Logger: p.log,
@@ -198,7 +200,7 @@ func (p *panel) makeServices(ctx context.Context) error {
 		return err
 	}
 	nodePort.nodes, desiredPort.servers = p.nodes, p.servers
-	reportPort.nodes, reportPort.servers, reportPort.metrics = p.nodes, p.servers, p.metrics
+	reportPort.nodes, reportPort.servers, reportPort.metrics, reportPort.files = p.nodes, p.servers, p.metrics, p.files
 	return nil
 }
 
@@ -274,6 +276,9 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		TrustedProxies: proxies, AllowedOrigins: p.config.AllowedOrigins, RateLimit: httpd.RateLimit{Off: !limited}, Grace: requestGrace,
 	})
 	if err != nil {
+		return err
+	}
+	if err := p.makeSFTP(); err != nil {
 		return err
 	}
 	if err := p.link.Start(ctx); err != nil {
@@ -396,12 +401,12 @@ func within(ctx context.Context, what string, wait func()) error {
 	}
 }
 
-// listen opens the address of the API.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
+// listen opens an address, which a setting names.
+func listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w: choose another address with --http-addr", addr, err)
+		return nil, fmt.Errorf("listen on %s: %w: choose another address with --%s", addr, err, setting)
 	}
 	return l, nil
 }

@@ -106,6 +106,7 @@ type reportPort struct {
 	nodes   *nodes.Service
 	servers *servers.Service
 	metrics *metrics.Service
+	files   *files.Service
 }
 
 var _ agentlink.Reports = (*reportPort)(nil)
@@ -145,6 +146,8 @@ func (p *reportPort) event(ctx context.Context, nodeID string, e *protocol.Event
 		return p.servers.Observed(ctx, nodeID, []*protocol.Observed{what.ServerState})
 	case *protocol.EventsResponse_InstallProgress:
 		return p.servers.Installing(ctx, nodeID, what.InstallProgress)
+	case *protocol.EventsResponse_FileActivity:
+		return p.files.Changed(ctx, what.FileActivity)
 	case *protocol.EventsResponse_Usage:
 		at := protocol.Time(e.GetAtUs())
 		if err := p.metrics.Store(ctx, nodeID, at, what.Usage); err != nil {

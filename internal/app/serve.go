@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,15 +23,20 @@ func runServe(ctx context.Context, c *Config, log *slog.Logger, out io.Writer) (
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close(ctx)) }()
-	listener, err := listen(ctx, c.HTTPAddr)
+	listener, err := listen(ctx, c.HTTPAddr, "http-addr")
 	if err != nil {
 		return err
+	}
+	serveSFTP, err := p.listenSFTP(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	if err := p.greet(out, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.http.Serve(ctx, listener) })
+	group.Go(func() error { return serveSFTP(ctx) })
 	group.Go(func() error { return p.endLinks(ctx) })
 	group.Go(func() error { return serveDebug(ctx, c, log) })
 	return group.Wait()
@@ -51,6 +57,9 @@ func (p *panel) greet(out io.Writer, addr net.Addr) error {
 		text = fmt.Sprintf("Catalyst %s\n  GraphQL   %s/graphql\n", Version, p.config.PublicURL)
 	}
 	text += fmt.Sprintf("  Listening on %s, data in %s\n", addr, p.config.DataDir)
+	if at := p.config.sftpAddress(); at.Host != "" {
+		text += fmt.Sprintf("  SFTP      %s\n", net.JoinHostPort(at.Host, strconv.Itoa(at.Port)))
+	}
 	if p.firstPassword != "" {
 		text += fmt.Sprintf("\n  First administrator (shown once)\n    login     admin\n    password  %s\n", p.firstPassword)
 	}

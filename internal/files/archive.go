@@ -34,14 +34,14 @@ func (s *Service) Compress(ctx context.Context, in CompressInput) (*Transfer, er
 	if err := counted("paths", len(in.Paths)); err != nil {
 		return nil, err
 	}
-	if err := at.deny.check(append([]string{in.Archive}, in.Paths...)...); err != nil {
+	if err := at.deny.Check(append([]string{in.Archive}, in.Paths...)...); err != nil {
 		return nil, err
 	}
 	format, err := formatOf(in.Archive, in.Format)
 	if err != nil {
 		return nil, err
 	}
-	request := &protocol.CompressFilesRequest{ServerId: at.id, Archive: raw(in.Archive), Format: archives[format], Leave: at.deny.patterns}
+	request := &protocol.CompressFilesRequest{ServerId: at.id, Archive: raw(in.Archive), Format: archives[format], Leave: at.deny.Patterns()}
 	for _, p := range in.Paths {
 		request.Paths = append(request.Paths, raw(p))
 	}
@@ -87,10 +87,10 @@ func (s *Service) Decompress(ctx context.Context, in DecompressInput) (*Transfer
 	if err != nil {
 		return nil, err
 	}
-	if err := at.deny.check(in.Archive, into); err != nil {
+	if err := at.deny.Check(in.Archive, into); err != nil {
 		return nil, err
 	}
-	request := &protocol.DecompressFileRequest{ServerId: at.id, Archive: raw(in.Archive), Path: raw(into), Leave: at.deny.patterns}
+	request := &protocol.DecompressFileRequest{ServerId: at.id, Archive: raw(in.Archive), Path: raw(into), Leave: at.deny.Patterns()}
 	return s.begin(ctx, e, kind.FileWorkDecompress, into, func(ctx context.Context) (progress, error) {
 		return stream(at.calls.DecompressFile(ctx, connect.NewRequest(request)))
 	})
@@ -102,7 +102,7 @@ func (s *Service) Look(ctx context.Context, serverID, archive string, most int) 
 	if err != nil {
 		return nil, false, err
 	}
-	if err := at.deny.check(archive); err != nil {
+	if err := at.deny.Check(archive); err != nil {
 		return nil, false, err
 	}
 	if most < 1 || most > maxItems {
@@ -145,7 +145,7 @@ func (s *Service) Pull(ctx context.Context, in PullInput) (*Transfer, error) {
 		}
 		in.Path += name
 	}
-	if err := at.deny.check(in.Path); err != nil {
+	if err := at.deny.Check(in.Path); err != nil {
 		return nil, err
 	}
 	request := &protocol.PullFileRequest{ServerId: at.id, Url: from.String(), Path: raw(in.Path)}

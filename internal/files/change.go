@@ -39,7 +39,7 @@ func (s *Service) Write(ctx context.Context, in WriteInput) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := at.deny.check(in.Path); err != nil {
+	if err := at.deny.Check(in.Path); err != nil {
 		return nil, err
 	}
 	body, err := in.body()
@@ -101,7 +101,7 @@ func (s *Service) CreateDirectory(ctx context.Context, serverID, path string) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := at.deny.check(path); err != nil {
+	if err := at.deny.Check(path); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
@@ -138,7 +138,7 @@ func (s *Service) Rename(ctx context.Context, serverID string, pairs []Pair) ([]
 	if err := counted("files", len(pairs)); err != nil {
 		return nil, err
 	}
-	if err := at.deny.checkWhole(all...); err != nil {
+	if err := at.deny.CheckWhole(all...); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
@@ -161,7 +161,7 @@ func (s *Service) Copy(ctx context.Context, serverID string, pairs []Pair) ([]En
 	if err := counted("files", len(pairs)); err != nil {
 		return nil, err
 	}
-	if err := at.deny.checkWhole(all...); err != nil {
+	if err := at.deny.CheckWhole(all...); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, workTime)
@@ -190,7 +190,7 @@ func (s *Service) Chmod(ctx context.Context, serverID string, modes []Mode) ([]E
 	if err := counted("files", len(modes)); err != nil {
 		return nil, err
 	}
-	if err := at.deny.check(all...); err != nil {
+	if err := at.deny.Check(all...); err != nil {
 		return nil, err
 	}
 	list := make([]*protocol.FileMode, len(modes))
@@ -221,7 +221,7 @@ func (s *Service) Delete(ctx context.Context, serverID string, paths []string) e
 	if err := counted("paths", len(paths)); err != nil {
 		return err
 	}
-	if err := at.deny.checkWhole(paths...); err != nil {
+	if err := at.deny.CheckWhole(paths...); err != nil {
 		return err
 	}
 	request := &protocol.DeleteFilesRequest{ServerId: at.id}

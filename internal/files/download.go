@@ -63,7 +63,7 @@ func (s *Service) CreateDownload(ctx context.Context, in DownloadInput) (*Addres
 	if err := counted("paths", len(in.Paths)); err != nil {
 		return nil, err
 	}
-	if err := at.deny.check(in.Paths...); err != nil {
+	if err := at.deny.Check(in.Paths...); err != nil {
 		return nil, err
 	}
 	t := ticket{ServerID: at.id, Paths: in.Paths}
@@ -153,7 +153,7 @@ func (s *Service) fetch(ctx context.Context, d *Download, t ticket, method strin
 	if err != nil {
 		return err
 	}
-	if err := at.deny.check(t.Paths...); err != nil {
+	if err := at.deny.Check(t.Paths...); err != nil {
 		return err
 	}
 	var request *http.Request
@@ -180,7 +180,7 @@ func (s *Service) fetch(ctx context.Context, d *Download, t ticket, method strin
 }
 
 func archiveRequest(ctx context.Context, at *site, paths []string, f kind.ArchiveFormat) (*http.Request, error) {
-	asked := &protocol.ArchiveRequest{ServerId: at.id, Format: archives[f], Leave: at.deny.patterns}
+	asked := &protocol.ArchiveRequest{ServerId: at.id, Format: archives[f], Leave: at.deny.Patterns()}
 	for _, p := range paths {
 		asked.Paths = append(asked.Paths, raw(p))
 	}

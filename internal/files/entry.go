@@ -3,6 +3,7 @@ package files
 import (
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
@@ -64,3 +65,6 @@ func entriesOf(list []*protocol.FileEntry) []Entry {
 	}
 	return out
 }
+
+// clean is a path without slashes at its ends and doubled ones; what is wrong with it otherwise is the node's to say.
+func clean(p string) string { return strings.TrimPrefix(path.Clean("/"+p), "/") }

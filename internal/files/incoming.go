@@ -51,7 +51,7 @@ func (s *Service) receive(ctx context.Context, at *site, dir string, f Incoming)
 		return nil, fault.Input("files", "Each file needs a name of its own, without a directory.")
 	}
 	to := strings.TrimSuffix(dir, "/") + "/" + name // as it stands: a way out of the server is refused, not straightened
-	if err := at.deny.check(to); err != nil {
+	if err := at.deny.Check(to); err != nil {
 		return nil, err
 	}
 	source := &watched{Reader: body}

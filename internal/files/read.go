@@ -155,7 +155,7 @@ func (s *Service) Text(ctx context.Context, serverID, path string, most int) (st
 	if err != nil {
 		return "", err
 	}
-	if err := at.deny.check(path); err != nil {
+	if err := at.deny.Check(path); err != nil {
 		return "", err
 	}
 	if most < 1 || most > maxText {

@@ -43,7 +43,7 @@ func (s *Service) CreateUpload(ctx context.Context, in ResumableInput) (*Address
 	if err != nil {
 		return nil, err
 	}
-	if err := at.deny.check(in.Path); err != nil {
+	if err := at.deny.Check(in.Path); err != nil {
 		return nil, err
 	}
 	t := ticket{ServerID: at.id, Paths: []string{in.Path}, UploadID: rand.Text(), Size: in.Size}
@@ -90,7 +90,7 @@ func (s *Service) Resume(ctx context.Context, signed string) (*Resumable, error)
 	}
 	at, err := s.changing(ctx, deed("file.upload", t.ServerID, t.Paths...), access.FileWrite)
 	if err == nil {
-		err = at.deny.check(t.Paths...)
+		err = at.deny.Check(t.Paths...)
 	}
 	if err != nil {
 		closeGate()

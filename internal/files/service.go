@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
+	"github.com/catalyst-panel/catalyst/agent/protocol/denial"
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/server"
 	"github.com/catalyst-panel/catalyst/internal/access"
@@ -40,6 +41,8 @@ type Link interface {
 // Gate opens a context that lives as long as the viewer keeps a right.
 type Gate interface {
 	Open(ctx context.Context, p access.Permission, t access.Target) (context.Context, func(), error)
+	// OpenWhile does for as long as check returns nil, which is called again on every change of rights or of the entity.
+	OpenWhile(ctx context.Context, id string, check func(context.Context) error) (context.Context, func(), error)
 }
 
 // Accounts says who a viewer is now.
@@ -60,10 +63,18 @@ type Config struct {
 	Tokens *token.Signer
 	// PublicURL is where clients reach the panel, without a slash at its end.
 	PublicURL string
+	// SFTP is where clients reach SFTP; without a host, they do not.
+	SFTP SFTPAddress
 	// Allowed are networks beside the public ones that files may be pulled from.
 	Allowed []netip.Prefix
 	Bus     *bus.Bus
 	Logger  *slog.Logger
+}
+
+// SFTPAddress is where SFTP is reached.
+type SFTPAddress struct {
+	Host string
+	Port int
 }
 
 // Service works with the files of servers.
@@ -82,7 +93,7 @@ func New(cfg Config) *Service {
 // site is a server whose files the caller may work with.
 type site struct {
 	id, nodeID string
-	deny       denial
+	deny       denial.List
 	calls      protocol.FileServiceClient
 }
 
@@ -137,7 +148,7 @@ func (s *Service) site(ctx context.Context, serverID string) (*site, *ent.Server
 	}
 	at := &site{id: sv.ID, nodeID: sv.NodeID, calls: calls}
 	if !access.Grants(viewer.FromContext(ctx), access.NodeUpdate) {
-		at.deny = newDenial(sv.Edges.Template.DeniedFiles)
+		at.deny = denial.New(sv.Edges.Template.DeniedFiles)
 	}
 	return at, sv, nil
 }

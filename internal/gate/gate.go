@@ -51,10 +51,16 @@ func New(cfg Config) *Keeper { return &Keeper{cfg} }
 // Open checks that the viewer in ctx has the permission p on the target and returns a context that lives for as long
 // as that stays true; its cause is then the fault to show. Close must be called, and waits for the gate's goroutine.
 func (k *Keeper) Open(ctx context.Context, p access.Permission, t access.Target) (_ context.Context, closeGate func(), _ error) {
-	return k.open(ctx, t.ID(), func(ctx context.Context) error { return access.Check(ctx, k.Client, p, t) })
+	return k.open(ctx, t.ID(), false, func(ctx context.Context) error { return access.Check(ctx, k.Client, p, t) })
 }
 
-func (k *Keeper) open(ctx context.Context, id string, check func(context.Context) error) (context.Context, func(), error) {
+// OpenWhile is Open for what the caller itself looks at: the context lives as long as check returns nil. It is called again
+// when the rights of the viewer may have changed, and on every change of the entity with the identifier.
+func (k *Keeper) OpenWhile(ctx context.Context, id string, check func(context.Context) error) (_ context.Context, closeGate func(), _ error) {
+	return k.open(ctx, id, true, check)
+}
+
+func (k *Keeper) open(ctx context.Context, id string, every bool, check func(context.Context) error) (context.Context, func(), error) {
 	if err := check(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -75,7 +81,7 @@ func (k *Keeper) open(ctx context.Context, id string, check func(context.Context
 			cancel(nil)
 			return nil, nil, err
 		}
-		gone = entity{sub.C(), sub.Gap()}
+		gone = entity{sub.C(), sub.Gap(), every}
 	}
 	done := make(chan struct{})
 	go func() {
@@ -90,6 +96,7 @@ func (k *Keeper) open(ctx context.Context, id string, check func(context.Context
 type entity struct {
 	changes <-chan *changes.Event
 	missed  <-chan struct{}
+	every   bool // change matters, and not only the deletion
 }
 
 // keep returns when ctx ends or the check fails, with the reason.
@@ -109,7 +116,7 @@ func (k *Keeper) keep(ctx context.Context, lost <-chan struct{}, gone entity, ch
 			if !ok {
 				return context.Cause(ctx)
 			}
-			if e.Operation != kind.OperationDeleted {
+			if e.Operation != kind.OperationDeleted && !gone.every {
 				continue
 			}
 		}

@@ -17,8 +17,10 @@ type Audience string
 
 // The audiences. A token of one is refused wherever another is asked for.
 const (
-	AudienceAccess   Audience = "catalyst:access"
-	AudienceSFTP     Audience = "catalyst:sftp"
+	AudienceAccess Audience = "catalyst:access"
+	AudienceSFTP   Audience = "catalyst:sftp"
+	// AudienceActivity is of what a node names a session by when it tells what that has done.
+	AudienceActivity Audience = "catalyst:activity"
 	AudienceDownload Audience = "catalyst:download"
 	AudienceUpload   Audience = "catalyst:upload"
 )

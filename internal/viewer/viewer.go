@@ -22,6 +22,8 @@ type Viewer struct {
 	Limit []string
 	// SessionID or KeyID name the credential, so that its revocation ends what it opened.
 	SessionID, KeyID string
+	// SSHKeyID names the SSH key that the session was opened with, if it was: it ends with the key.
+	SSHKeyID string
 	// IP and UserAgent are the caller's address and program, for the audit log and the limits.
 	IP        netip.Addr
 	UserAgent string

@@ -164,6 +164,7 @@ var operations = map[string]row{
 	"Mutation.cancelFileTransfer":       onServer("serverId", "$id", "id", "x"),
 	"Subscription.fileTransferProgress": {door: entity, id: "Server", arguments: map[string]any{"serverId": "$id"}, sub: true},
 	"Mutation.createUpload":             onServer("serverId", "$id", "path", "a", "size", 1),
+	"Mutation.createSftpToken":          onServer("serverId", "$id"),
 	"Mutation.createDownload":           onServer("serverId", "$id", "paths", []any{"a"}),
 	"Mutation.deleteFiles":              onServer("serverId", "$id", "paths", []any{"a"}),
 

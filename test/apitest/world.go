@@ -121,7 +121,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 	t.Cleanup(measured.Close)
 	w.Console = console.New(console.Config{Client: s.Client, Dialect: s.Dialect, Bus: b, Gate: keeper, Logger: log})
 	w.Files = files.New(files.Config{
-		Client: s.Client, Logs: w.Console, Link: &w.disk, Gate: keeper, Accounts: w.Accounts, Tokens: w.Tokens, PublicURL: "http://panel.test", Bus: b, Logger: log,
+		Client: s.Client, Logs: w.Console, Link: &w.disk, Gate: keeper, Accounts: w.Accounts, Tokens: w.Tokens, PublicURL: "http://panel.test", SFTP: files.SFTPAddress{Host: "panel.test", Port: 2022}, Bus: b, Logger: log,
 	})
 	t.Cleanup(w.Files.Close)
 	presenter := present.New(log)

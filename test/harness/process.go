@@ -132,7 +132,7 @@ func Spawn(tb testing.TB, o Options) *Process {
 	p := &Process{tb: tb, done: make(chan struct{})}
 	p.cmd = exec.Command(Binary(tb), o.Args...) //nolint:noctx // it ends with the test, and not before its clean-up
 	p.cmd.Dir = o.Dir
-	p.cmd.Env = append(environment(), "CATALYST_DATA_DIR="+o.Dir, "CATALYST_RATE_LIMIT=off", "CATALYST_RUNTIME=process",
+	p.cmd.Env = append(environment(), "CATALYST_DATA_DIR="+o.Dir, "CATALYST_RATE_LIMIT=off", "CATALYST_RUNTIME=process", "CATALYST_SFTP_ADDR=off",
 		"CATALYST_ADMIN_PASSWORD="+AdminPassword)
 	if o.Addr != "" {
 		p.URL = "http://" + o.Addr

@@ -307,6 +307,121 @@ func fieldContext_CreateDownloadPayload_expiresAt(_ context.Context, ec *executi
 	return graphql.NewScalarFieldContext("CreateDownloadPayload", field, false, false, "Time")
 }
 
+func _CreateSftpTokenPayload_host(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.SFTPToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateSftpTokenPayload_host(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Host, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateSftpTokenPayload_host(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateSftpTokenPayload", field, false, false, "String")
+}
+
+func _CreateSftpTokenPayload_port(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.SFTPToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateSftpTokenPayload_port(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Port, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateSftpTokenPayload_port(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateSftpTokenPayload", field, false, false, "Int")
+}
+
+func _CreateSftpTokenPayload_username(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.SFTPToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateSftpTokenPayload_username(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Username, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateSftpTokenPayload_username(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateSftpTokenPayload", field, false, false, "String")
+}
+
+func _CreateSftpTokenPayload_password(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.SFTPToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateSftpTokenPayload_password(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Password, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateSftpTokenPayload_password(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateSftpTokenPayload", field, false, false, "String")
+}
+
+func _CreateSftpTokenPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.SFTPToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateSftpTokenPayload_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateSftpTokenPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateSftpTokenPayload", field, false, false, "Time")
+}
+
 func _CreateUploadPayload_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *files.Address) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1717,6 +1832,48 @@ func UnmarshalCreateDownloadInput(ctx context.Context, raw any) (files.DownloadI
 	return out, err
 }
 
+func unmarshalInputCreateSftpTokenInput(ctx context.Context, ec *executionContext, obj any) (model.CreateSftpTokenInput, error) {
+	var it model.CreateSftpTokenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serverId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serverId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serverId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServerID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreateSftpTokenInput unmarshals raw into the CreateSftpTokenInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreateSftpTokenInput(ctx context.Context, raw any) (model.CreateSftpTokenInput, error) {
+	var out model.CreateSftpTokenInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateSftpTokenInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputCreateUploadInput(ctx context.Context, ec *executionContext, obj any) (files.ResumableInput, error) {
 	var it files.ResumableInput
 	if obj == nil {
@@ -2509,6 +2666,59 @@ func _CreateDownloadPayload(ctx context.Context, ec *executionContext, sel ast.S
 	return out
 }
 
+var createSftpTokenPayloadImplementors = []string{"CreateSftpTokenPayload"}
+
+func _CreateSftpTokenPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *files.SFTPToken) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createSftpTokenPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateSftpTokenPayload")
+		case "host":
+			out.Values[i] = _CreateSftpTokenPayload_host(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "port":
+			out.Values[i] = _CreateSftpTokenPayload_port(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "username":
+			out.Values[i] = _CreateSftpTokenPayload_username(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "password":
+			out.Values[i] = _CreateSftpTokenPayload_password(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _CreateSftpTokenPayload_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var createUploadPayloadImplementors = []string{"CreateUploadPayload"}
 
 func _CreateUploadPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *files.Address) graphql.Marshaler {
@@ -3177,6 +3387,19 @@ func marshalNCreateDownloadPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalyst
 		return graphql.Null
 	}
 	return _CreateDownloadPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNCreateSftpTokenInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐCreateSftpTokenInput(ctx context.Context, ec *executionContext, v any) (model.CreateSftpTokenInput, error) {
+	res, err := unmarshalInputCreateSftpTokenInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCreateSftpTokenPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐSFTPToken(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *files.SFTPToken) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CreateSftpTokenPayload!")
+		return graphql.Null
+	}
+	return _CreateSftpTokenPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNCreateUploadInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐResumableInput(ctx context.Context, ec *executionContext, v any) (files.ResumableInput, error) {

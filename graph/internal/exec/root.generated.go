@@ -67,6 +67,7 @@ type MutationResolver interface {
 	ChmodFiles(ctx context.Context, input model.ChmodFilesInput) (*model.ChmodFilesPayload, error)
 	DeleteFiles(ctx context.Context, input model.DeleteFilesInput) (*model.DeleteFilesPayload, error)
 	CreateDownload(ctx context.Context, input files.DownloadInput) (*files.Address, error)
+	CreateSftpToken(ctx context.Context, input model.CreateSftpTokenInput) (*files.SFTPToken, error)
 	CompressFiles(ctx context.Context, input files.CompressInput) (*model.CompressFilesPayload, error)
 	DecompressFile(ctx context.Context, input files.DecompressInput) (*model.DecompressFilePayload, error)
 	PullFile(ctx context.Context, input files.PullInput) (*model.PullFilePayload, error)
@@ -477,6 +478,20 @@ func field_Mutation_createServer_args(ctx context.Context, ec *executionContext,
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (servers.CreateInput, error) {
 			return unmarshalNCreateServerInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋserversᚐCreateInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_createSftpToken_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateSftpTokenInput, error) {
+			return unmarshalNCreateSftpTokenInput2githubᚗcomᚋcatalystᚑpanelᚋcatalystᚋgraphᚋmodelᚐCreateSftpTokenInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3543,6 +3558,50 @@ func fieldContext_Mutation_createDownload(ctx context.Context, ec *executionCont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_createDownload_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_createSftpToken(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_createSftpToken(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateSftpToken(ctx, fc.Args["input"].(model.CreateSftpTokenInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *files.SFTPToken) graphql.Marshaler {
+			return marshalNCreateSftpTokenPayload2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋfilesᚐSFTPToken(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_createSftpToken(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_CreateSftpTokenPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_createSftpToken_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7119,6 +7178,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "createDownload":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_createDownload(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createSftpToken":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_createSftpToken(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

@@ -99,6 +99,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreatePasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputCreatePasswordResetInput)),
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
 			graphql.NewInputUnmarshaler("CreateServerInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServerInput)),
+			graphql.NewInputUnmarshaler("CreateSftpTokenInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateSftpTokenInput)),
 			graphql.NewInputUnmarshaler("CreateTaskInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateTaskInput)),
 			graphql.NewInputUnmarshaler("CreateTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateTemplateInput)),
 			graphql.NewInputUnmarshaler("CreateUploadInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateUploadInput)),
@@ -10418,6 +10419,34 @@ extend type Mutation {
   ): CreateDownloadPayload!
 }
 
+"What createSftpToken needs."
+input CreateSftpTokenInput {
+  "The server."
+  serverId: ID!
+}
+
+"What a client of SFTP needs to connect. The password is good for this server and nothing else."
+type CreateSftpTokenPayload {
+  "The host to connect to."
+  host: String!
+  "Its port."
+  port: Int!
+  "The user name."
+  username: String!
+  "The password. It ends with the credential that asked for it, too."
+  password: String!
+  "Until when a connection can begin. One that has begun may stay."
+  expiresAt: Time!
+}
+
+extend type Mutation {
+  "Makes a password with which a server's files can be reached by SFTP for a quarter of an hour. Needs file.read there; what else may be done depends on the caller's permissions."
+  createSftpToken(
+    "For which server."
+    input: CreateSftpTokenInput!
+  ): CreateSftpTokenPayload!
+}
+
 "A long work with a server's files."
 enum FileTransferKind {
   "An archive is made."
@@ -13345,6 +13374,22 @@ func childFields_CreateServerPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_CreateServerPayload_server(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateServerPayload", field.Name)
+}
+
+func childFields_CreateSftpTokenPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "host":
+		return fieldContext_CreateSftpTokenPayload_host(ctx, ec, field)
+	case "port":
+		return fieldContext_CreateSftpTokenPayload_port(ctx, ec, field)
+	case "username":
+		return fieldContext_CreateSftpTokenPayload_username(ctx, ec, field)
+	case "password":
+		return fieldContext_CreateSftpTokenPayload_password(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_CreateSftpTokenPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSftpTokenPayload", field.Name)
 }
 
 func childFields_CreateTaskPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

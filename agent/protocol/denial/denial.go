@@ -1,4 +1,6 @@
-package files
+// Package denial decides which files of a server its template keeps from users, by patterns as in .gitignore. The panel asks
+// it before it sends work to a node, and the agent during an SFTP session, so that both come to the same answer.
+package denial
 
 import (
 	"path"
@@ -9,23 +11,27 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/fault"
 )
 
-// denial is what a template denies to users: patterns as in .gitignore.
-type denial struct {
+// List is what a template denies to users. The zero value denies nothing.
+type List struct {
 	patterns []string
 	matcher  *ignore.GitIgnore
 }
 
-func newDenial(patterns []string) denial {
+// New reads patterns.
+func New(patterns []string) List {
 	if len(patterns) == 0 {
-		return denial{}
+		return List{}
 	}
-	return denial{patterns: patterns, matcher: ignore.CompileIgnoreLines(patterns...)}
+	return List{patterns: patterns, matcher: ignore.CompileIgnoreLines(patterns...)}
 }
 
 var errDenied = fault.New(fault.Forbidden, "The server's template keeps this file from users: an administrator can change it.")
 
-// check refuses paths that are denied.
-func (d denial) check(paths ...string) error {
+// Patterns returns what the list was made of.
+func (d List) Patterns() []string { return d.patterns }
+
+// Check refuses paths that are denied.
+func (d List) Check(paths ...string) error {
 	if d.matcher == nil {
 		return nil
 	}
@@ -37,10 +43,10 @@ func (d denial) check(paths ...string) error {
 	return nil
 }
 
-// checkWhole refuses paths that are denied, and directories that are named on the way to what is denied: who moves or
+// CheckWhole refuses paths that are denied, and directories that are named on the way to what is denied: who moves or
 // removes one does so with what is in it.
-func (d denial) checkWhole(paths ...string) error {
-	if err := d.check(paths...); err != nil || d.matcher == nil {
+func (d List) CheckWhole(paths ...string) error {
+	if err := d.Check(paths...); err != nil || d.matcher == nil {
 		return err
 	}
 	for _, p := range paths {
@@ -51,6 +57,15 @@ func (d denial) checkWhole(paths ...string) error {
 		}
 	}
 	return nil
+}
+
+// CheckLink refuses a link to a place that is denied, or from which a path leads to what is: by the link, the path would be
+// another one.
+func (d List) CheckLink(target string) error {
+	if d.matcher != nil && clean(target) == "" {
+		return errDenied
+	}
+	return d.CheckWhole(target)
 }
 
 // leadsTo reports whether a directory stands on the way that a pattern names.
