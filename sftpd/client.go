@@ -33,7 +33,7 @@ type client struct {
 // serve lets the client in and serves its sessions.
 func (c *client) serve(ctx context.Context) {
 	limits := c.server.config.Limits
-	if err := c.conn.fix(time.Now().Add(limits.Handshake)); err != nil {
+	if err := c.conn.SetDeadline(time.Now().Add(limits.Handshake)); err != nil {
 		return
 	}
 	conn, channels, requests, err := ssh.NewServerConn(c.conn, c.config(ctx))
@@ -41,9 +41,7 @@ func (c *client) serve(ctx context.Context) {
 		return // scanners and wrong passwords; the backend has recorded what matters
 	}
 	defer func() { _ = conn.Close() }()
-	if err := c.conn.fix(time.Time{}); err != nil {
-		return
-	}
+	c.conn.begin()
 	identity, ok := conn.Permissions.ExtraData[identityKey{}].(Identity)
 	if !ok {
 		return

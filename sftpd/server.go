@@ -169,29 +169,29 @@ func addressKey(a netip.Addr) string {
 	return a.String()
 }
 
-// idleConn ends a connection on which nothing goes either way. A deadline that is set from outside holds until it is lifted.
+// idleConn ends a connection on which nothing goes either way. Until begin is called, the deadline of the handshake holds.
 type idleConn struct {
 	net.Conn
 	idle time.Duration
 
 	mu    sync.Mutex
-	fixed bool
+	begun bool
 	moved time.Time
 }
 
-// fix sets a deadline that holds whatever goes over the connection; the zero time lifts it.
-func (c *idleConn) fix(at time.Time) error {
+// begin says that the client has come in.
+func (c *idleConn) begin() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fixed, c.moved = !at.IsZero(), time.Time{}
-	return c.SetDeadline(at)
+	c.begun = true
+	c.mu.Unlock()
+	c.extend()
 }
 
 // extend moves the deadline, but not for every packet.
 func (c *idleConn) extend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); !c.fixed && now.Sub(c.moved) > c.idle/100 {
+	if now := time.Now(); c.begun && now.Sub(c.moved) > c.idle/100 {
 		c.moved = now
 		_ = c.SetDeadline(now.Add(c.idle)) // a connection that is closed says so when it is used
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/catalyst-panel/catalyst/agent/files"
@@ -49,13 +47,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer tree.Close() //nolint:errcheck // nothing is left to be written
-	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.WriteHeader(http.StatusOK)
-	if err := control.Flush(); err != nil {
+	if err := http.NewResponseController(w).Flush(); err != nil {
 		return // the panel has gone
 	}
-	err = Serve(r.Context(), &body{r: r.Body, w: w, control: control}, Session{
+	packets := newStream(r.Body, w)
+	defer packets.Wait() // Serve closes it
+	err = Serve(r.Context(), packets, Session{
 		Tree: tree, Rights: Rights{Read: asked.Read, Write: asked.Write, Delete: asked.Delete}, Denied: denial.New(asked.Denied),
 		Tell: func(ctx context.Context, deeds []Deed, more uint64) { h.tell(ctx, asked, deeds, more) },
 	})
@@ -90,39 +89,4 @@ func (h *Handler) tell(ctx context.Context, s protocol.SFTPSession, deeds []Deed
 			slog.String("server_id", s.ServerID), slog.Any("error", err))
 	}
 	h.config.Notice(ctx, s.ServerID, "SFTP, "+s.User+": "+summary(deeds, more))
-}
-
-// body makes a stream of a request and its answer. What is written goes out at once.
-type body struct {
-	r       io.ReadCloser
-	w       io.Writer
-	control *http.ResponseController
-
-	mu     sync.Mutex
-	closed bool
-}
-
-// Read reads what the client has sent.
-func (b *body) Read(p []byte) (int, error) { return b.r.Read(p) }
-
-// Write sends something to the client.
-func (b *body) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return 0, io.ErrClosedPipe
-	}
-	n, err := b.w.Write(p)
-	if err != nil {
-		return n, err
-	}
-	return n, b.control.Flush()
-}
-
-// Close ends the stream.
-func (b *body) Close() error {
-	b.mu.Lock()
-	b.closed = true
-	b.mu.Unlock()
-	return b.r.Close()
 }

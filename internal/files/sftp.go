@@ -28,6 +28,8 @@ const (
 	sftpTokenLife = 15 * time.Minute
 	// activityLife is how long a node may take to tell what a session has done.
 	activityLife = 30 * 24 * time.Hour
+	// packetBuffer is how much of a session is on its way at once, in bytes.
+	packetBuffer = 256 << 10
 )
 
 // SFTPToken is what a client needs to connect.
@@ -164,7 +166,8 @@ func (x *SFTPSession) Serve(stream io.ReadWriter) error {
 		return err
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if _, err := io.Copy(stream, answer.Body); err != nil && x.Context.Err() == nil {
+	// Without ReadFrom and WriteTo, which would take a smaller buffer.
+	if _, err := io.CopyBuffer(struct{ io.Writer }{stream}, struct{ io.Reader }{answer.Body}, make([]byte, packetBuffer)); err != nil && x.Context.Err() == nil {
 		return fault.New(fault.NodeOffline, "The connection to the node broke off: connect again.").Wrap(err)
 	}
 	return context.Cause(x.Context)

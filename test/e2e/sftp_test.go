@@ -27,7 +27,8 @@ type sshClient struct {
 	host, port string
 	dir        string // with the key
 	user       string
-	at         string // user name and server, as clients send it
+	at         string   // user name and server, as clients send it
+	extra      []string // options of OpenSSH's programs
 }
 
 // withSFTP returns the setting that has a panel serve SFTP at an address of its own.
@@ -60,10 +61,10 @@ func (c *sshClient) key() string { return filepath.Join(c.dir, "id") }
 
 // options are those of OpenSSH's programs, for nothing of this machine's.
 func (c *sshClient) options() []string {
-	return []string{
+	return append([]string{
 		"-F", "/dev/null", "-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(c.dir, "known_hosts"),
 		"-o", "IdentitiesOnly=yes", "-i", c.key(),
-	}
+	}, c.extra...)
 }
 
 // try runs a program and returns what it printed.

@@ -1,0 +1,4 @@
+package sftpd
+
+// ParseLogin is parseLogin.
+var ParseLogin = parseLogin
