@@ -4,7 +4,7 @@
 // `go generate` runs. Order matters: ent writes the SDL that gqlgen reads.
 package main
 
-//go:generate protoc --proto_path=agent/protocol --go_out=agent/protocol --go_opt=paths=source_relative --connect-go_out=agent/protocol --connect-go_opt=paths=source_relative,package_suffix= agent.proto files.proto
+//go:generate protoc --proto_path=agent/protocol --go_out=agent/protocol --go_opt=paths=source_relative --connect-go_out=agent/protocol --connect-go_opt=paths=source_relative,package_suffix= agent.proto backups.proto files.proto
 //go:generate go run -mod=mod ./ent/entc.go
 //go:generate go run github.com/99designs/gqlgen generate
 

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/catalyst-panel/catalyst/agent/backup"
 	"github.com/catalyst-panel/catalyst/agent/fileserver"
 	"github.com/catalyst-panel/catalyst/agent/identity"
 	"github.com/catalyst-panel/catalyst/agent/link"
@@ -50,6 +51,8 @@ type Config struct {
 	Logger *slog.Logger
 	// StopServersOnExit stops the programs when Run ends; else they go on and are adopted by the next agent.
 	StopServersOnExit bool
+	// BackupRate is how many bytes of files backups read in a second; 0 is as fast as it goes.
+	BackupRate int64
 	// Version is that of the build, for the panel to show.
 	Version string
 	// HTTPClient reaches the panel; nil makes one. Its Timeout must be 0.
@@ -130,6 +133,10 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 // supervise runs the servers and the link until the context ends.
 func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity.Identity, events *spool.Spool) error {
+	kept, err := backup.Open(backup.Config{Dir: filepath.Join(a.dir, "backups"), ReadRate: a.config.BackupRate, Logger: a.config.Logger})
+	if err != nil {
+		return err
+	}
 	servers, err := supervisor.New(ctx, supervisor.Config{
 		Dir:     filepath.Join(a.dir, "servers"),
 		Runtime: a.config.Runtime,
@@ -147,15 +154,28 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 			}, spool.Lazy)
 			return err
 		},
+		Restore: func(ctx context.Context, r supervisor.Restoration) error {
+			return kept.Restore(ctx, r.Files, backup.Restoration{
+				ServerID: r.ServerID, Spec: r.Spec, Renewed: r.Renewed, Prepared: r.Prepared, Progress: r.Progress,
+			})
+		},
+		RestoreProgress: func(p *protocol.RestoreProgress) error {
+			_, err := events.Append(&protocol.EventsResponse{
+				AtUs: time.Now().UnixMicro(), Event: &protocol.EventsResponse_RestoreProgress{RestoreProgress: p},
+			}, spool.Lazy)
+			return err
+		},
 	})
 	if err != nil {
 		return err
 	}
 	defer servers.Detach()
+	kept.Start(ctx, servers.Files(), servers)
+	defer kept.Close()
 	node := system.NewSampler(a.dir)
 	calls := service.New(service.Config{
 		NodeID: id.NodeID(), Version: a.config.Version, RuntimeName: a.config.Runtime.Name(), Dir: a.dir,
-		Supervisor: servers, Spool: events, Node: node, Logger: a.config.Logger,
+		Supervisor: servers, Backups: kept, Spool: events, Node: node, Logger: a.config.Logger,
 	})
 
 	mux := http.NewServeMux()
@@ -171,6 +191,8 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 			return err
 		},
 	}).Register(mux)
+	backups := backup.NewService(kept)
+	backups.Register(mux)
 	if err := contents.Tidy(); err != nil {
 		a.config.Logger.LogAttrs(ctx, slog.LevelWarn, "what an earlier agent has left is not removed", slog.Any("error", err))
 	}
@@ -180,6 +202,7 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 	var running sync.WaitGroup
 	running.Go(func() { a.reportUsage(ctx, servers, node, events) })
 	running.Go(func() { contents.Run(ctx) })
+	running.Go(func() { kept.Run(ctx) })
 	running.Go(func() {
 		a.showMetrics(ctx, telemetry.Config{
 			Version: a.config.Version, Runtime: a.config.Runtime.Name(), Servers: servers.Digest, Node: node.Sample,
@@ -189,6 +212,7 @@ func (a *Agent) supervise(ctx context.Context, client *http.Client, id *identity
 	panel.Run(ctx)
 	running.Wait()
 	calls.Wait()
+	backups.Wait()
 	if a.config.StopServersOnExit {
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 		defer cancel()

@@ -60,6 +60,14 @@ type Backup struct {
 	Error *string `json:"error,omitempty"`
 	// When the backup was complete and verified.
 	CompletedAt *time.Time `json:"completed_at,omitempty"`
+	// Number of files, directories and links in the archive, once it is known.
+	Files *int64 `json:"files,omitempty"`
+	// Whether somebody has cancelled it and the node has not confirmed that.
+	Cancelling bool `json:"cancelling,omitempty"`
+	// What the storage calls the upload of the archive, until that is complete.
+	UploadID *string `json:"upload_id,omitempty"`
+	// When the backup was deleted, while its archive is not removed yet.
+	DeletedAt *time.Time `json:"deleted_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the BackupQuery when eager-loading is set.
 	Edges        BackupEdges `json:"edges"`
@@ -134,15 +142,15 @@ func (*Backup) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case backup.FieldIgnorePatterns:
 			values[i] = new([]byte)
-		case backup.FieldLocked:
+		case backup.FieldLocked, backup.FieldCancelling:
 			values[i] = new(sql.NullBool)
 		case backup.FieldProgress:
 			values[i] = new(sql.NullFloat64)
-		case backup.FieldSize:
+		case backup.FieldSize, backup.FieldFiles:
 			values[i] = new(sql.NullInt64)
-		case backup.FieldID, backup.FieldServerID, backup.FieldStorageID, backup.FieldCreatedByID, backup.FieldTaskRunID, backup.FieldName, backup.FieldState, backup.FieldMessage, backup.FieldChecksum, backup.FieldPath, backup.FieldCompression, backup.FieldError:
+		case backup.FieldID, backup.FieldServerID, backup.FieldStorageID, backup.FieldCreatedByID, backup.FieldTaskRunID, backup.FieldName, backup.FieldState, backup.FieldMessage, backup.FieldChecksum, backup.FieldPath, backup.FieldCompression, backup.FieldError, backup.FieldUploadID:
 			values[i] = new(sql.NullString)
-		case backup.FieldCreatedAt, backup.FieldUpdatedAt, backup.FieldCompletedAt:
+		case backup.FieldCreatedAt, backup.FieldUpdatedAt, backup.FieldCompletedAt, backup.FieldDeletedAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -284,6 +292,33 @@ func (_m *Backup) assignValues(columns []string, values []any) error {
 				_m.CompletedAt = new(time.Time)
 				*_m.CompletedAt = value.Time
 			}
+		case backup.FieldFiles:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field files", values[i])
+			} else if value.Valid {
+				_m.Files = new(int64)
+				*_m.Files = value.Int64
+			}
+		case backup.FieldCancelling:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field cancelling", values[i])
+			} else if value.Valid {
+				_m.Cancelling = value.Bool
+			}
+		case backup.FieldUploadID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field upload_id", values[i])
+			} else if value.Valid {
+				_m.UploadID = new(string)
+				*_m.UploadID = value.String
+			}
+		case backup.FieldDeletedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field deleted_at", values[i])
+			} else if value.Valid {
+				_m.DeletedAt = new(time.Time)
+				*_m.DeletedAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -409,6 +444,24 @@ func (_m *Backup) String() string {
 	builder.WriteString(", ")
 	if v := _m.CompletedAt; v != nil {
 		builder.WriteString("completed_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.Files; v != nil {
+		builder.WriteString("files=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("cancelling=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Cancelling))
+	builder.WriteString(", ")
+	if v := _m.UploadID; v != nil {
+		builder.WriteString("upload_id=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.DeletedAt; v != nil {
+		builder.WriteString("deleted_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteByte(')')

@@ -256,6 +256,62 @@ func (_c *BackupCreate) SetNillableCompletedAt(v *time.Time) *BackupCreate {
 	return _c
 }
 
+// SetFiles sets the "files" field.
+func (_c *BackupCreate) SetFiles(v int64) *BackupCreate {
+	_c.mutation.SetFiles(v)
+	return _c
+}
+
+// SetNillableFiles sets the "files" field if the given value is not nil.
+func (_c *BackupCreate) SetNillableFiles(v *int64) *BackupCreate {
+	if v != nil {
+		_c.SetFiles(*v)
+	}
+	return _c
+}
+
+// SetCancelling sets the "cancelling" field.
+func (_c *BackupCreate) SetCancelling(v bool) *BackupCreate {
+	_c.mutation.SetCancelling(v)
+	return _c
+}
+
+// SetNillableCancelling sets the "cancelling" field if the given value is not nil.
+func (_c *BackupCreate) SetNillableCancelling(v *bool) *BackupCreate {
+	if v != nil {
+		_c.SetCancelling(*v)
+	}
+	return _c
+}
+
+// SetUploadID sets the "upload_id" field.
+func (_c *BackupCreate) SetUploadID(v string) *BackupCreate {
+	_c.mutation.SetUploadID(v)
+	return _c
+}
+
+// SetNillableUploadID sets the "upload_id" field if the given value is not nil.
+func (_c *BackupCreate) SetNillableUploadID(v *string) *BackupCreate {
+	if v != nil {
+		_c.SetUploadID(*v)
+	}
+	return _c
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_c *BackupCreate) SetDeletedAt(v time.Time) *BackupCreate {
+	_c.mutation.SetDeletedAt(v)
+	return _c
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_c *BackupCreate) SetNillableDeletedAt(v *time.Time) *BackupCreate {
+	if v != nil {
+		_c.SetDeletedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *BackupCreate) SetID(v string) *BackupCreate {
 	_c.mutation.SetID(v)
@@ -361,6 +417,10 @@ func (_c *BackupCreate) defaults() error {
 		v := backup.DefaultLocked
 		_c.mutation.SetLocked(v)
 	}
+	if _, ok := _c.mutation.Cancelling(); !ok {
+		v := backup.DefaultCancelling
+		_c.mutation.SetCancelling(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if backup.DefaultID == nil {
 			return fmt.Errorf("ent: uninitialized backup.DefaultID (forgotten import ent/runtime?)")
@@ -443,6 +503,19 @@ func (_c *BackupCreate) check() error {
 	if v, ok := _c.mutation.Error(); ok {
 		if err := backup.ErrorValidator(v); err != nil {
 			return &ValidationError{Name: "error", err: fmt.Errorf(`ent: validator failed for field "Backup.error": %w`, err)}
+		}
+	}
+	if v, ok := _c.mutation.Files(); ok {
+		if err := backup.FilesValidator(v); err != nil {
+			return &ValidationError{Name: "files", err: fmt.Errorf(`ent: validator failed for field "Backup.files": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.Cancelling(); !ok {
+		return &ValidationError{Name: "cancelling", err: errors.New(`ent: missing required field "Backup.cancelling"`)}
+	}
+	if v, ok := _c.mutation.UploadID(); ok {
+		if err := backup.UploadIDValidator(v); err != nil {
+			return &ValidationError{Name: "upload_id", err: fmt.Errorf(`ent: validator failed for field "Backup.upload_id": %w`, err)}
 		}
 	}
 	if v, ok := _c.mutation.ID(); ok {
@@ -544,6 +617,22 @@ func (_c *BackupCreate) createSpec() (*Backup, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.CompletedAt(); ok {
 		_spec.SetField(backup.FieldCompletedAt, field.TypeTime, value)
 		_node.CompletedAt = &value
+	}
+	if value, ok := _c.mutation.Files(); ok {
+		_spec.SetField(backup.FieldFiles, field.TypeInt64, value)
+		_node.Files = &value
+	}
+	if value, ok := _c.mutation.Cancelling(); ok {
+		_spec.SetField(backup.FieldCancelling, field.TypeBool, value)
+		_node.Cancelling = value
+	}
+	if value, ok := _c.mutation.UploadID(); ok {
+		_spec.SetField(backup.FieldUploadID, field.TypeString, value)
+		_node.UploadID = &value
+	}
+	if value, ok := _c.mutation.DeletedAt(); ok {
+		_spec.SetField(backup.FieldDeletedAt, field.TypeTime, value)
+		_node.DeletedAt = &value
 	}
 	if nodes := _c.mutation.ServerIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -923,6 +1012,78 @@ func (u *BackupUpsert) ClearCompletedAt() *BackupUpsert {
 	return u
 }
 
+// SetFiles sets the "files" field.
+func (u *BackupUpsert) SetFiles(v int64) *BackupUpsert {
+	u.Set(backup.FieldFiles, v)
+	return u
+}
+
+// UpdateFiles sets the "files" field to the value that was provided on create.
+func (u *BackupUpsert) UpdateFiles() *BackupUpsert {
+	u.SetExcluded(backup.FieldFiles)
+	return u
+}
+
+// AddFiles adds v to the "files" field.
+func (u *BackupUpsert) AddFiles(v int64) *BackupUpsert {
+	u.Add(backup.FieldFiles, v)
+	return u
+}
+
+// ClearFiles clears the value of the "files" field.
+func (u *BackupUpsert) ClearFiles() *BackupUpsert {
+	u.SetNull(backup.FieldFiles)
+	return u
+}
+
+// SetCancelling sets the "cancelling" field.
+func (u *BackupUpsert) SetCancelling(v bool) *BackupUpsert {
+	u.Set(backup.FieldCancelling, v)
+	return u
+}
+
+// UpdateCancelling sets the "cancelling" field to the value that was provided on create.
+func (u *BackupUpsert) UpdateCancelling() *BackupUpsert {
+	u.SetExcluded(backup.FieldCancelling)
+	return u
+}
+
+// SetUploadID sets the "upload_id" field.
+func (u *BackupUpsert) SetUploadID(v string) *BackupUpsert {
+	u.Set(backup.FieldUploadID, v)
+	return u
+}
+
+// UpdateUploadID sets the "upload_id" field to the value that was provided on create.
+func (u *BackupUpsert) UpdateUploadID() *BackupUpsert {
+	u.SetExcluded(backup.FieldUploadID)
+	return u
+}
+
+// ClearUploadID clears the value of the "upload_id" field.
+func (u *BackupUpsert) ClearUploadID() *BackupUpsert {
+	u.SetNull(backup.FieldUploadID)
+	return u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *BackupUpsert) SetDeletedAt(v time.Time) *BackupUpsert {
+	u.Set(backup.FieldDeletedAt, v)
+	return u
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *BackupUpsert) UpdateDeletedAt() *BackupUpsert {
+	u.SetExcluded(backup.FieldDeletedAt)
+	return u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *BackupUpsert) ClearDeletedAt() *BackupUpsert {
+	u.SetNull(backup.FieldDeletedAt)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -1275,6 +1436,90 @@ func (u *BackupUpsertOne) UpdateCompletedAt() *BackupUpsertOne {
 func (u *BackupUpsertOne) ClearCompletedAt() *BackupUpsertOne {
 	return u.Update(func(s *BackupUpsert) {
 		s.ClearCompletedAt()
+	})
+}
+
+// SetFiles sets the "files" field.
+func (u *BackupUpsertOne) SetFiles(v int64) *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.SetFiles(v)
+	})
+}
+
+// AddFiles adds v to the "files" field.
+func (u *BackupUpsertOne) AddFiles(v int64) *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.AddFiles(v)
+	})
+}
+
+// UpdateFiles sets the "files" field to the value that was provided on create.
+func (u *BackupUpsertOne) UpdateFiles() *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.UpdateFiles()
+	})
+}
+
+// ClearFiles clears the value of the "files" field.
+func (u *BackupUpsertOne) ClearFiles() *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.ClearFiles()
+	})
+}
+
+// SetCancelling sets the "cancelling" field.
+func (u *BackupUpsertOne) SetCancelling(v bool) *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.SetCancelling(v)
+	})
+}
+
+// UpdateCancelling sets the "cancelling" field to the value that was provided on create.
+func (u *BackupUpsertOne) UpdateCancelling() *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.UpdateCancelling()
+	})
+}
+
+// SetUploadID sets the "upload_id" field.
+func (u *BackupUpsertOne) SetUploadID(v string) *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.SetUploadID(v)
+	})
+}
+
+// UpdateUploadID sets the "upload_id" field to the value that was provided on create.
+func (u *BackupUpsertOne) UpdateUploadID() *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.UpdateUploadID()
+	})
+}
+
+// ClearUploadID clears the value of the "upload_id" field.
+func (u *BackupUpsertOne) ClearUploadID() *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.ClearUploadID()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *BackupUpsertOne) SetDeletedAt(v time.Time) *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *BackupUpsertOne) UpdateDeletedAt() *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *BackupUpsertOne) ClearDeletedAt() *BackupUpsertOne {
+	return u.Update(func(s *BackupUpsert) {
+		s.ClearDeletedAt()
 	})
 }
 
@@ -1797,6 +2042,90 @@ func (u *BackupUpsertBulk) UpdateCompletedAt() *BackupUpsertBulk {
 func (u *BackupUpsertBulk) ClearCompletedAt() *BackupUpsertBulk {
 	return u.Update(func(s *BackupUpsert) {
 		s.ClearCompletedAt()
+	})
+}
+
+// SetFiles sets the "files" field.
+func (u *BackupUpsertBulk) SetFiles(v int64) *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.SetFiles(v)
+	})
+}
+
+// AddFiles adds v to the "files" field.
+func (u *BackupUpsertBulk) AddFiles(v int64) *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.AddFiles(v)
+	})
+}
+
+// UpdateFiles sets the "files" field to the value that was provided on create.
+func (u *BackupUpsertBulk) UpdateFiles() *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.UpdateFiles()
+	})
+}
+
+// ClearFiles clears the value of the "files" field.
+func (u *BackupUpsertBulk) ClearFiles() *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.ClearFiles()
+	})
+}
+
+// SetCancelling sets the "cancelling" field.
+func (u *BackupUpsertBulk) SetCancelling(v bool) *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.SetCancelling(v)
+	})
+}
+
+// UpdateCancelling sets the "cancelling" field to the value that was provided on create.
+func (u *BackupUpsertBulk) UpdateCancelling() *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.UpdateCancelling()
+	})
+}
+
+// SetUploadID sets the "upload_id" field.
+func (u *BackupUpsertBulk) SetUploadID(v string) *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.SetUploadID(v)
+	})
+}
+
+// UpdateUploadID sets the "upload_id" field to the value that was provided on create.
+func (u *BackupUpsertBulk) UpdateUploadID() *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.UpdateUploadID()
+	})
+}
+
+// ClearUploadID clears the value of the "upload_id" field.
+func (u *BackupUpsertBulk) ClearUploadID() *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.ClearUploadID()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *BackupUpsertBulk) SetDeletedAt(v time.Time) *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *BackupUpsertBulk) UpdateDeletedAt() *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *BackupUpsertBulk) ClearDeletedAt() *BackupUpsertBulk {
+	return u.Update(func(s *BackupUpsert) {
+		s.ClearDeletedAt()
 	})
 }
 

@@ -316,6 +316,87 @@ func (_u *BackupUpdate) ClearCompletedAt() *BackupUpdate {
 	return _u
 }
 
+// SetFiles sets the "files" field.
+func (_u *BackupUpdate) SetFiles(v int64) *BackupUpdate {
+	_u.mutation.ResetFiles()
+	_u.mutation.SetFiles(v)
+	return _u
+}
+
+// SetNillableFiles sets the "files" field if the given value is not nil.
+func (_u *BackupUpdate) SetNillableFiles(v *int64) *BackupUpdate {
+	if v != nil {
+		_u.SetFiles(*v)
+	}
+	return _u
+}
+
+// AddFiles adds value to the "files" field.
+func (_u *BackupUpdate) AddFiles(v int64) *BackupUpdate {
+	_u.mutation.AddFiles(v)
+	return _u
+}
+
+// ClearFiles clears the value of the "files" field.
+func (_u *BackupUpdate) ClearFiles() *BackupUpdate {
+	_u.mutation.ClearFiles()
+	return _u
+}
+
+// SetCancelling sets the "cancelling" field.
+func (_u *BackupUpdate) SetCancelling(v bool) *BackupUpdate {
+	_u.mutation.SetCancelling(v)
+	return _u
+}
+
+// SetNillableCancelling sets the "cancelling" field if the given value is not nil.
+func (_u *BackupUpdate) SetNillableCancelling(v *bool) *BackupUpdate {
+	if v != nil {
+		_u.SetCancelling(*v)
+	}
+	return _u
+}
+
+// SetUploadID sets the "upload_id" field.
+func (_u *BackupUpdate) SetUploadID(v string) *BackupUpdate {
+	_u.mutation.SetUploadID(v)
+	return _u
+}
+
+// SetNillableUploadID sets the "upload_id" field if the given value is not nil.
+func (_u *BackupUpdate) SetNillableUploadID(v *string) *BackupUpdate {
+	if v != nil {
+		_u.SetUploadID(*v)
+	}
+	return _u
+}
+
+// ClearUploadID clears the value of the "upload_id" field.
+func (_u *BackupUpdate) ClearUploadID() *BackupUpdate {
+	_u.mutation.ClearUploadID()
+	return _u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_u *BackupUpdate) SetDeletedAt(v time.Time) *BackupUpdate {
+	_u.mutation.SetDeletedAt(v)
+	return _u
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_u *BackupUpdate) SetNillableDeletedAt(v *time.Time) *BackupUpdate {
+	if v != nil {
+		_u.SetDeletedAt(*v)
+	}
+	return _u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (_u *BackupUpdate) ClearDeletedAt() *BackupUpdate {
+	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
 // SetStorage sets the "storage" edge to the BackupStorage entity.
 func (_u *BackupUpdate) SetStorage(v *BackupStorage) *BackupUpdate {
 	return _u.SetStorageID(v.ID)
@@ -443,6 +524,16 @@ func (_u *BackupUpdate) check() error {
 			return &ValidationError{Name: "error", err: fmt.Errorf(`ent: validator failed for field "Backup.error": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.Files(); ok {
+		if err := backup.FilesValidator(v); err != nil {
+			return &ValidationError{Name: "files", err: fmt.Errorf(`ent: validator failed for field "Backup.files": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.UploadID(); ok {
+		if err := backup.UploadIDValidator(v); err != nil {
+			return &ValidationError{Name: "upload_id", err: fmt.Errorf(`ent: validator failed for field "Backup.upload_id": %w`, err)}
+		}
+	}
 	if _u.mutation.ServerCleared() && len(_u.mutation.ServerIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Backup.server"`)
 	}
@@ -534,6 +625,30 @@ func (_u *BackupUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.CompletedAtCleared() {
 		_spec.ClearField(backup.FieldCompletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Files(); ok {
+		_spec.SetField(backup.FieldFiles, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedFiles(); ok {
+		_spec.AddField(backup.FieldFiles, field.TypeInt64, value)
+	}
+	if _u.mutation.FilesCleared() {
+		_spec.ClearField(backup.FieldFiles, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.Cancelling(); ok {
+		_spec.SetField(backup.FieldCancelling, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.UploadID(); ok {
+		_spec.SetField(backup.FieldUploadID, field.TypeString, value)
+	}
+	if _u.mutation.UploadIDCleared() {
+		_spec.ClearField(backup.FieldUploadID, field.TypeString)
+	}
+	if value, ok := _u.mutation.DeletedAt(); ok {
+		_spec.SetField(backup.FieldDeletedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DeletedAtCleared() {
+		_spec.ClearField(backup.FieldDeletedAt, field.TypeTime)
 	}
 	if _u.mutation.StorageCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -926,6 +1041,87 @@ func (_u *BackupUpdateOne) ClearCompletedAt() *BackupUpdateOne {
 	return _u
 }
 
+// SetFiles sets the "files" field.
+func (_u *BackupUpdateOne) SetFiles(v int64) *BackupUpdateOne {
+	_u.mutation.ResetFiles()
+	_u.mutation.SetFiles(v)
+	return _u
+}
+
+// SetNillableFiles sets the "files" field if the given value is not nil.
+func (_u *BackupUpdateOne) SetNillableFiles(v *int64) *BackupUpdateOne {
+	if v != nil {
+		_u.SetFiles(*v)
+	}
+	return _u
+}
+
+// AddFiles adds value to the "files" field.
+func (_u *BackupUpdateOne) AddFiles(v int64) *BackupUpdateOne {
+	_u.mutation.AddFiles(v)
+	return _u
+}
+
+// ClearFiles clears the value of the "files" field.
+func (_u *BackupUpdateOne) ClearFiles() *BackupUpdateOne {
+	_u.mutation.ClearFiles()
+	return _u
+}
+
+// SetCancelling sets the "cancelling" field.
+func (_u *BackupUpdateOne) SetCancelling(v bool) *BackupUpdateOne {
+	_u.mutation.SetCancelling(v)
+	return _u
+}
+
+// SetNillableCancelling sets the "cancelling" field if the given value is not nil.
+func (_u *BackupUpdateOne) SetNillableCancelling(v *bool) *BackupUpdateOne {
+	if v != nil {
+		_u.SetCancelling(*v)
+	}
+	return _u
+}
+
+// SetUploadID sets the "upload_id" field.
+func (_u *BackupUpdateOne) SetUploadID(v string) *BackupUpdateOne {
+	_u.mutation.SetUploadID(v)
+	return _u
+}
+
+// SetNillableUploadID sets the "upload_id" field if the given value is not nil.
+func (_u *BackupUpdateOne) SetNillableUploadID(v *string) *BackupUpdateOne {
+	if v != nil {
+		_u.SetUploadID(*v)
+	}
+	return _u
+}
+
+// ClearUploadID clears the value of the "upload_id" field.
+func (_u *BackupUpdateOne) ClearUploadID() *BackupUpdateOne {
+	_u.mutation.ClearUploadID()
+	return _u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_u *BackupUpdateOne) SetDeletedAt(v time.Time) *BackupUpdateOne {
+	_u.mutation.SetDeletedAt(v)
+	return _u
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_u *BackupUpdateOne) SetNillableDeletedAt(v *time.Time) *BackupUpdateOne {
+	if v != nil {
+		_u.SetDeletedAt(*v)
+	}
+	return _u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (_u *BackupUpdateOne) ClearDeletedAt() *BackupUpdateOne {
+	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
 // SetStorage sets the "storage" edge to the BackupStorage entity.
 func (_u *BackupUpdateOne) SetStorage(v *BackupStorage) *BackupUpdateOne {
 	return _u.SetStorageID(v.ID)
@@ -1066,6 +1262,16 @@ func (_u *BackupUpdateOne) check() error {
 			return &ValidationError{Name: "error", err: fmt.Errorf(`ent: validator failed for field "Backup.error": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.Files(); ok {
+		if err := backup.FilesValidator(v); err != nil {
+			return &ValidationError{Name: "files", err: fmt.Errorf(`ent: validator failed for field "Backup.files": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.UploadID(); ok {
+		if err := backup.UploadIDValidator(v); err != nil {
+			return &ValidationError{Name: "upload_id", err: fmt.Errorf(`ent: validator failed for field "Backup.upload_id": %w`, err)}
+		}
+	}
 	if _u.mutation.ServerCleared() && len(_u.mutation.ServerIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Backup.server"`)
 	}
@@ -1174,6 +1380,30 @@ func (_u *BackupUpdateOne) sqlSave(ctx context.Context) (_node *Backup, err erro
 	}
 	if _u.mutation.CompletedAtCleared() {
 		_spec.ClearField(backup.FieldCompletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Files(); ok {
+		_spec.SetField(backup.FieldFiles, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedFiles(); ok {
+		_spec.AddField(backup.FieldFiles, field.TypeInt64, value)
+	}
+	if _u.mutation.FilesCleared() {
+		_spec.ClearField(backup.FieldFiles, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.Cancelling(); ok {
+		_spec.SetField(backup.FieldCancelling, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.UploadID(); ok {
+		_spec.SetField(backup.FieldUploadID, field.TypeString, value)
+	}
+	if _u.mutation.UploadIDCleared() {
+		_spec.ClearField(backup.FieldUploadID, field.TypeString)
+	}
+	if value, ok := _u.mutation.DeletedAt(); ok {
+		_spec.SetField(backup.FieldDeletedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DeletedAtCleared() {
+		_spec.ClearField(backup.FieldDeletedAt, field.TypeTime)
 	}
 	if _u.mutation.StorageCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -1184,6 +1184,11 @@ func (_q *BackupQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				selectedFields = append(selectedFields, backup.FieldCompletedAt)
 				fieldSeen[backup.FieldCompletedAt] = struct{}{}
 			}
+		case "files":
+			if _, ok := fieldSeen[backup.FieldFiles]; !ok {
+				selectedFields = append(selectedFields, backup.FieldFiles)
+				fieldSeen[backup.FieldFiles] = struct{}{}
+			}
 		case "id":
 		case "__typename":
 		default:
@@ -3417,6 +3422,16 @@ func (_q *ServerQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 			if _, ok := fieldSeen[server.FieldBackupBytesLimit]; !ok {
 				selectedFields = append(selectedFields, server.FieldBackupBytesLimit)
 				fieldSeen[server.FieldBackupBytesLimit] = struct{}{}
+			}
+		case "backupKeep":
+			if _, ok := fieldSeen[server.FieldBackupKeep]; !ok {
+				selectedFields = append(selectedFields, server.FieldBackupKeep)
+				fieldSeen[server.FieldBackupKeep] = struct{}{}
+			}
+		case "backupKeepDays":
+			if _, ok := fieldSeen[server.FieldBackupKeepDays]; !ok {
+				selectedFields = append(selectedFields, server.FieldBackupKeepDays)
+				fieldSeen[server.FieldBackupKeepDays] = struct{}{}
 			}
 		case "suspended":
 			if _, ok := fieldSeen[server.FieldSuspended]; !ok {

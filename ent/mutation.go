@@ -5862,6 +5862,11 @@ type BackupMutation struct {
 	locked                *bool
 	error                 *string
 	completed_at          *time.Time
+	files                 *int64
+	addfiles              *int64
+	cancelling            *bool
+	upload_id             *string
+	deleted_at            *time.Time
 	clearedFields         map[string]struct{}
 	server                *string
 	clearedserver         bool
@@ -6801,6 +6806,210 @@ func (m *BackupMutation) ResetCompletedAt() {
 	delete(m.clearedFields, backup.FieldCompletedAt)
 }
 
+// SetFiles sets the "files" field.
+func (m *BackupMutation) SetFiles(i int64) {
+	m.files = &i
+	m.addfiles = nil
+}
+
+// Files returns the value of the "files" field in the mutation.
+func (m *BackupMutation) Files() (r int64, exists bool) {
+	v := m.files
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFiles returns the old "files" field's value of the Backup entity.
+// If the Backup object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BackupMutation) OldFiles(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFiles is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFiles requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFiles: %w", err)
+	}
+	return oldValue.Files, nil
+}
+
+// AddFiles adds i to the "files" field.
+func (m *BackupMutation) AddFiles(i int64) {
+	if m.addfiles != nil {
+		*m.addfiles += i
+	} else {
+		m.addfiles = &i
+	}
+}
+
+// AddedFiles returns the value that was added to the "files" field in this mutation.
+func (m *BackupMutation) AddedFiles() (r int64, exists bool) {
+	v := m.addfiles
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearFiles clears the value of the "files" field.
+func (m *BackupMutation) ClearFiles() {
+	m.files = nil
+	m.addfiles = nil
+	m.clearedFields[backup.FieldFiles] = struct{}{}
+}
+
+// FilesCleared returns if the "files" field was cleared in this mutation.
+func (m *BackupMutation) FilesCleared() bool {
+	_, ok := m.clearedFields[backup.FieldFiles]
+	return ok
+}
+
+// ResetFiles resets all changes to the "files" field.
+func (m *BackupMutation) ResetFiles() {
+	m.files = nil
+	m.addfiles = nil
+	delete(m.clearedFields, backup.FieldFiles)
+}
+
+// SetCancelling sets the "cancelling" field.
+func (m *BackupMutation) SetCancelling(b bool) {
+	m.cancelling = &b
+}
+
+// Cancelling returns the value of the "cancelling" field in the mutation.
+func (m *BackupMutation) Cancelling() (r bool, exists bool) {
+	v := m.cancelling
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCancelling returns the old "cancelling" field's value of the Backup entity.
+// If the Backup object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BackupMutation) OldCancelling(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCancelling is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCancelling requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCancelling: %w", err)
+	}
+	return oldValue.Cancelling, nil
+}
+
+// ResetCancelling resets all changes to the "cancelling" field.
+func (m *BackupMutation) ResetCancelling() {
+	m.cancelling = nil
+}
+
+// SetUploadID sets the "upload_id" field.
+func (m *BackupMutation) SetUploadID(s string) {
+	m.upload_id = &s
+}
+
+// UploadID returns the value of the "upload_id" field in the mutation.
+func (m *BackupMutation) UploadID() (r string, exists bool) {
+	v := m.upload_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUploadID returns the old "upload_id" field's value of the Backup entity.
+// If the Backup object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BackupMutation) OldUploadID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUploadID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUploadID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUploadID: %w", err)
+	}
+	return oldValue.UploadID, nil
+}
+
+// ClearUploadID clears the value of the "upload_id" field.
+func (m *BackupMutation) ClearUploadID() {
+	m.upload_id = nil
+	m.clearedFields[backup.FieldUploadID] = struct{}{}
+}
+
+// UploadIDCleared returns if the "upload_id" field was cleared in this mutation.
+func (m *BackupMutation) UploadIDCleared() bool {
+	_, ok := m.clearedFields[backup.FieldUploadID]
+	return ok
+}
+
+// ResetUploadID resets all changes to the "upload_id" field.
+func (m *BackupMutation) ResetUploadID() {
+	m.upload_id = nil
+	delete(m.clearedFields, backup.FieldUploadID)
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (m *BackupMutation) SetDeletedAt(t time.Time) {
+	m.deleted_at = &t
+}
+
+// DeletedAt returns the value of the "deleted_at" field in the mutation.
+func (m *BackupMutation) DeletedAt() (r time.Time, exists bool) {
+	v := m.deleted_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDeletedAt returns the old "deleted_at" field's value of the Backup entity.
+// If the Backup object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BackupMutation) OldDeletedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDeletedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDeletedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDeletedAt: %w", err)
+	}
+	return oldValue.DeletedAt, nil
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (m *BackupMutation) ClearDeletedAt() {
+	m.deleted_at = nil
+	m.clearedFields[backup.FieldDeletedAt] = struct{}{}
+}
+
+// DeletedAtCleared returns if the "deleted_at" field was cleared in this mutation.
+func (m *BackupMutation) DeletedAtCleared() bool {
+	_, ok := m.clearedFields[backup.FieldDeletedAt]
+	return ok
+}
+
+// ResetDeletedAt resets all changes to the "deleted_at" field.
+func (m *BackupMutation) ResetDeletedAt() {
+	m.deleted_at = nil
+	delete(m.clearedFields, backup.FieldDeletedAt)
+}
+
 // ClearServer clears the "server" edge to the Server entity.
 func (m *BackupMutation) ClearServer() {
 	m.clearedserver = true
@@ -6943,7 +7152,7 @@ func (m *BackupMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *BackupMutation) Fields() []string {
-	fields := make([]string, 0, 18)
+	fields := make([]string, 0, 22)
 	if m.created_at != nil {
 		fields = append(fields, backup.FieldCreatedAt)
 	}
@@ -6998,6 +7207,18 @@ func (m *BackupMutation) Fields() []string {
 	if m.completed_at != nil {
 		fields = append(fields, backup.FieldCompletedAt)
 	}
+	if m.files != nil {
+		fields = append(fields, backup.FieldFiles)
+	}
+	if m.cancelling != nil {
+		fields = append(fields, backup.FieldCancelling)
+	}
+	if m.upload_id != nil {
+		fields = append(fields, backup.FieldUploadID)
+	}
+	if m.deleted_at != nil {
+		fields = append(fields, backup.FieldDeletedAt)
+	}
 	return fields
 }
 
@@ -7042,6 +7263,14 @@ func (m *BackupMutation) Field(name string) (ent.Value, bool) {
 		return m.Error()
 	case backup.FieldCompletedAt:
 		return m.CompletedAt()
+	case backup.FieldFiles:
+		return m.Files()
+	case backup.FieldCancelling:
+		return m.Cancelling()
+	case backup.FieldUploadID:
+		return m.UploadID()
+	case backup.FieldDeletedAt:
+		return m.DeletedAt()
 	}
 	return nil, false
 }
@@ -7087,6 +7316,14 @@ func (m *BackupMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldError(ctx)
 	case backup.FieldCompletedAt:
 		return m.OldCompletedAt(ctx)
+	case backup.FieldFiles:
+		return m.OldFiles(ctx)
+	case backup.FieldCancelling:
+		return m.OldCancelling(ctx)
+	case backup.FieldUploadID:
+		return m.OldUploadID(ctx)
+	case backup.FieldDeletedAt:
+		return m.OldDeletedAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown Backup field %s", name)
 }
@@ -7222,6 +7459,34 @@ func (m *BackupMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetCompletedAt(v)
 		return nil
+	case backup.FieldFiles:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFiles(v)
+		return nil
+	case backup.FieldCancelling:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCancelling(v)
+		return nil
+	case backup.FieldUploadID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUploadID(v)
+		return nil
+	case backup.FieldDeletedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDeletedAt(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Backup field %s", name)
 }
@@ -7236,6 +7501,9 @@ func (m *BackupMutation) AddedFields() []string {
 	if m.addsize != nil {
 		fields = append(fields, backup.FieldSize)
 	}
+	if m.addfiles != nil {
+		fields = append(fields, backup.FieldFiles)
+	}
 	return fields
 }
 
@@ -7248,6 +7516,8 @@ func (m *BackupMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedProgress()
 	case backup.FieldSize:
 		return m.AddedSize()
+	case backup.FieldFiles:
+		return m.AddedFiles()
 	}
 	return nil, false
 }
@@ -7270,6 +7540,13 @@ func (m *BackupMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddSize(v)
+		return nil
+	case backup.FieldFiles:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFiles(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Backup numeric field %s", name)
@@ -7305,6 +7582,15 @@ func (m *BackupMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(backup.FieldCompletedAt) {
 		fields = append(fields, backup.FieldCompletedAt)
+	}
+	if m.FieldCleared(backup.FieldFiles) {
+		fields = append(fields, backup.FieldFiles)
+	}
+	if m.FieldCleared(backup.FieldUploadID) {
+		fields = append(fields, backup.FieldUploadID)
+	}
+	if m.FieldCleared(backup.FieldDeletedAt) {
+		fields = append(fields, backup.FieldDeletedAt)
 	}
 	return fields
 }
@@ -7346,6 +7632,15 @@ func (m *BackupMutation) ClearField(name string) error {
 		return nil
 	case backup.FieldCompletedAt:
 		m.ClearCompletedAt()
+		return nil
+	case backup.FieldFiles:
+		m.ClearFiles()
+		return nil
+	case backup.FieldUploadID:
+		m.ClearUploadID()
+		return nil
+	case backup.FieldDeletedAt:
+		m.ClearDeletedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Backup nullable field %s", name)
@@ -7408,6 +7703,18 @@ func (m *BackupMutation) ResetField(name string) error {
 		return nil
 	case backup.FieldCompletedAt:
 		m.ResetCompletedAt()
+		return nil
+	case backup.FieldFiles:
+		m.ResetFiles()
+		return nil
+	case backup.FieldCancelling:
+		m.ResetCancelling()
+		return nil
+	case backup.FieldUploadID:
+		m.ResetUploadID()
+		return nil
+	case backup.FieldDeletedAt:
+		m.ResetDeletedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Backup field %s", name)
@@ -19293,6 +19600,10 @@ type ServerMutation struct {
 	addbackup_limit        *int
 	backup_bytes_limit     *int64
 	addbackup_bytes_limit  *int64
+	backup_keep            *int
+	addbackup_keep         *int
+	backup_keep_days       *int
+	addbackup_keep_days    *int
 	suspended              *bool
 	power                  *kind.Power
 	generation             *int64
@@ -19303,6 +19614,12 @@ type ServerMutation struct {
 	addinstall             *int64
 	install_seq            *int64
 	addinstall_seq         *int64
+	restore                *int64
+	addrestore             *int64
+	restore_backup_id      *string
+	restore_truncate       *bool
+	restore_paths          *[]string
+	appendrestore_paths    []string
 	pending_restart        *bool
 	deleted_at             *time.Time
 	keep_files             *bool
@@ -20615,6 +20932,146 @@ func (m *ServerMutation) ResetBackupBytesLimit() {
 	delete(m.clearedFields, server.FieldBackupBytesLimit)
 }
 
+// SetBackupKeep sets the "backup_keep" field.
+func (m *ServerMutation) SetBackupKeep(i int) {
+	m.backup_keep = &i
+	m.addbackup_keep = nil
+}
+
+// BackupKeep returns the value of the "backup_keep" field in the mutation.
+func (m *ServerMutation) BackupKeep() (r int, exists bool) {
+	v := m.backup_keep
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBackupKeep returns the old "backup_keep" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldBackupKeep(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBackupKeep is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBackupKeep requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBackupKeep: %w", err)
+	}
+	return oldValue.BackupKeep, nil
+}
+
+// AddBackupKeep adds i to the "backup_keep" field.
+func (m *ServerMutation) AddBackupKeep(i int) {
+	if m.addbackup_keep != nil {
+		*m.addbackup_keep += i
+	} else {
+		m.addbackup_keep = &i
+	}
+}
+
+// AddedBackupKeep returns the value that was added to the "backup_keep" field in this mutation.
+func (m *ServerMutation) AddedBackupKeep() (r int, exists bool) {
+	v := m.addbackup_keep
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearBackupKeep clears the value of the "backup_keep" field.
+func (m *ServerMutation) ClearBackupKeep() {
+	m.backup_keep = nil
+	m.addbackup_keep = nil
+	m.clearedFields[server.FieldBackupKeep] = struct{}{}
+}
+
+// BackupKeepCleared returns if the "backup_keep" field was cleared in this mutation.
+func (m *ServerMutation) BackupKeepCleared() bool {
+	_, ok := m.clearedFields[server.FieldBackupKeep]
+	return ok
+}
+
+// ResetBackupKeep resets all changes to the "backup_keep" field.
+func (m *ServerMutation) ResetBackupKeep() {
+	m.backup_keep = nil
+	m.addbackup_keep = nil
+	delete(m.clearedFields, server.FieldBackupKeep)
+}
+
+// SetBackupKeepDays sets the "backup_keep_days" field.
+func (m *ServerMutation) SetBackupKeepDays(i int) {
+	m.backup_keep_days = &i
+	m.addbackup_keep_days = nil
+}
+
+// BackupKeepDays returns the value of the "backup_keep_days" field in the mutation.
+func (m *ServerMutation) BackupKeepDays() (r int, exists bool) {
+	v := m.backup_keep_days
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBackupKeepDays returns the old "backup_keep_days" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldBackupKeepDays(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBackupKeepDays is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBackupKeepDays requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBackupKeepDays: %w", err)
+	}
+	return oldValue.BackupKeepDays, nil
+}
+
+// AddBackupKeepDays adds i to the "backup_keep_days" field.
+func (m *ServerMutation) AddBackupKeepDays(i int) {
+	if m.addbackup_keep_days != nil {
+		*m.addbackup_keep_days += i
+	} else {
+		m.addbackup_keep_days = &i
+	}
+}
+
+// AddedBackupKeepDays returns the value that was added to the "backup_keep_days" field in this mutation.
+func (m *ServerMutation) AddedBackupKeepDays() (r int, exists bool) {
+	v := m.addbackup_keep_days
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearBackupKeepDays clears the value of the "backup_keep_days" field.
+func (m *ServerMutation) ClearBackupKeepDays() {
+	m.backup_keep_days = nil
+	m.addbackup_keep_days = nil
+	m.clearedFields[server.FieldBackupKeepDays] = struct{}{}
+}
+
+// BackupKeepDaysCleared returns if the "backup_keep_days" field was cleared in this mutation.
+func (m *ServerMutation) BackupKeepDaysCleared() bool {
+	_, ok := m.clearedFields[server.FieldBackupKeepDays]
+	return ok
+}
+
+// ResetBackupKeepDays resets all changes to the "backup_keep_days" field.
+func (m *ServerMutation) ResetBackupKeepDays() {
+	m.backup_keep_days = nil
+	m.addbackup_keep_days = nil
+	delete(m.clearedFields, server.FieldBackupKeepDays)
+}
+
 // SetSuspended sets the "suspended" field.
 func (m *ServerMutation) SetSuspended(b bool) {
 	m.suspended = &b
@@ -20909,6 +21366,212 @@ func (m *ServerMutation) AddedInstallSeq() (r int64, exists bool) {
 func (m *ServerMutation) ResetInstallSeq() {
 	m.install_seq = nil
 	m.addinstall_seq = nil
+}
+
+// SetRestore sets the "restore" field.
+func (m *ServerMutation) SetRestore(i int64) {
+	m.restore = &i
+	m.addrestore = nil
+}
+
+// Restore returns the value of the "restore" field in the mutation.
+func (m *ServerMutation) Restore() (r int64, exists bool) {
+	v := m.restore
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRestore returns the old "restore" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldRestore(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRestore is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRestore requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRestore: %w", err)
+	}
+	return oldValue.Restore, nil
+}
+
+// AddRestore adds i to the "restore" field.
+func (m *ServerMutation) AddRestore(i int64) {
+	if m.addrestore != nil {
+		*m.addrestore += i
+	} else {
+		m.addrestore = &i
+	}
+}
+
+// AddedRestore returns the value that was added to the "restore" field in this mutation.
+func (m *ServerMutation) AddedRestore() (r int64, exists bool) {
+	v := m.addrestore
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRestore resets all changes to the "restore" field.
+func (m *ServerMutation) ResetRestore() {
+	m.restore = nil
+	m.addrestore = nil
+}
+
+// SetRestoreBackupID sets the "restore_backup_id" field.
+func (m *ServerMutation) SetRestoreBackupID(s string) {
+	m.restore_backup_id = &s
+}
+
+// RestoreBackupID returns the value of the "restore_backup_id" field in the mutation.
+func (m *ServerMutation) RestoreBackupID() (r string, exists bool) {
+	v := m.restore_backup_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRestoreBackupID returns the old "restore_backup_id" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldRestoreBackupID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRestoreBackupID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRestoreBackupID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRestoreBackupID: %w", err)
+	}
+	return oldValue.RestoreBackupID, nil
+}
+
+// ClearRestoreBackupID clears the value of the "restore_backup_id" field.
+func (m *ServerMutation) ClearRestoreBackupID() {
+	m.restore_backup_id = nil
+	m.clearedFields[server.FieldRestoreBackupID] = struct{}{}
+}
+
+// RestoreBackupIDCleared returns if the "restore_backup_id" field was cleared in this mutation.
+func (m *ServerMutation) RestoreBackupIDCleared() bool {
+	_, ok := m.clearedFields[server.FieldRestoreBackupID]
+	return ok
+}
+
+// ResetRestoreBackupID resets all changes to the "restore_backup_id" field.
+func (m *ServerMutation) ResetRestoreBackupID() {
+	m.restore_backup_id = nil
+	delete(m.clearedFields, server.FieldRestoreBackupID)
+}
+
+// SetRestoreTruncate sets the "restore_truncate" field.
+func (m *ServerMutation) SetRestoreTruncate(b bool) {
+	m.restore_truncate = &b
+}
+
+// RestoreTruncate returns the value of the "restore_truncate" field in the mutation.
+func (m *ServerMutation) RestoreTruncate() (r bool, exists bool) {
+	v := m.restore_truncate
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRestoreTruncate returns the old "restore_truncate" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldRestoreTruncate(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRestoreTruncate is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRestoreTruncate requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRestoreTruncate: %w", err)
+	}
+	return oldValue.RestoreTruncate, nil
+}
+
+// ResetRestoreTruncate resets all changes to the "restore_truncate" field.
+func (m *ServerMutation) ResetRestoreTruncate() {
+	m.restore_truncate = nil
+}
+
+// SetRestorePaths sets the "restore_paths" field.
+func (m *ServerMutation) SetRestorePaths(s []string) {
+	m.restore_paths = &s
+	m.appendrestore_paths = nil
+}
+
+// RestorePaths returns the value of the "restore_paths" field in the mutation.
+func (m *ServerMutation) RestorePaths() (r []string, exists bool) {
+	v := m.restore_paths
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRestorePaths returns the old "restore_paths" field's value of the Server entity.
+// If the Server object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServerMutation) OldRestorePaths(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRestorePaths is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRestorePaths requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRestorePaths: %w", err)
+	}
+	return oldValue.RestorePaths, nil
+}
+
+// AppendRestorePaths adds s to the "restore_paths" field.
+func (m *ServerMutation) AppendRestorePaths(s []string) {
+	m.appendrestore_paths = append(m.appendrestore_paths, s...)
+}
+
+// AppendedRestorePaths returns the list of values that were appended to the "restore_paths" field in this mutation.
+func (m *ServerMutation) AppendedRestorePaths() ([]string, bool) {
+	if len(m.appendrestore_paths) == 0 {
+		return nil, false
+	}
+	return m.appendrestore_paths, true
+}
+
+// ClearRestorePaths clears the value of the "restore_paths" field.
+func (m *ServerMutation) ClearRestorePaths() {
+	m.restore_paths = nil
+	m.appendrestore_paths = nil
+	m.clearedFields[server.FieldRestorePaths] = struct{}{}
+}
+
+// RestorePathsCleared returns if the "restore_paths" field was cleared in this mutation.
+func (m *ServerMutation) RestorePathsCleared() bool {
+	_, ok := m.clearedFields[server.FieldRestorePaths]
+	return ok
+}
+
+// ResetRestorePaths resets all changes to the "restore_paths" field.
+func (m *ServerMutation) ResetRestorePaths() {
+	m.restore_paths = nil
+	m.appendrestore_paths = nil
+	delete(m.clearedFields, server.FieldRestorePaths)
 }
 
 // SetPendingRestart sets the "pending_restart" field.
@@ -22119,7 +22782,7 @@ func (m *ServerMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ServerMutation) Fields() []string {
-	fields := make([]string, 0, 45)
+	fields := make([]string, 0, 51)
 	if m.created_at != nil {
 		fields = append(fields, server.FieldCreatedAt)
 	}
@@ -22192,6 +22855,12 @@ func (m *ServerMutation) Fields() []string {
 	if m.backup_bytes_limit != nil {
 		fields = append(fields, server.FieldBackupBytesLimit)
 	}
+	if m.backup_keep != nil {
+		fields = append(fields, server.FieldBackupKeep)
+	}
+	if m.backup_keep_days != nil {
+		fields = append(fields, server.FieldBackupKeepDays)
+	}
 	if m.suspended != nil {
 		fields = append(fields, server.FieldSuspended)
 	}
@@ -22209,6 +22878,18 @@ func (m *ServerMutation) Fields() []string {
 	}
 	if m.install_seq != nil {
 		fields = append(fields, server.FieldInstallSeq)
+	}
+	if m.restore != nil {
+		fields = append(fields, server.FieldRestore)
+	}
+	if m.restore_backup_id != nil {
+		fields = append(fields, server.FieldRestoreBackupID)
+	}
+	if m.restore_truncate != nil {
+		fields = append(fields, server.FieldRestoreTruncate)
+	}
+	if m.restore_paths != nil {
+		fields = append(fields, server.FieldRestorePaths)
 	}
 	if m.pending_restart != nil {
 		fields = append(fields, server.FieldPendingRestart)
@@ -22311,6 +22992,10 @@ func (m *ServerMutation) Field(name string) (ent.Value, bool) {
 		return m.BackupLimit()
 	case server.FieldBackupBytesLimit:
 		return m.BackupBytesLimit()
+	case server.FieldBackupKeep:
+		return m.BackupKeep()
+	case server.FieldBackupKeepDays:
+		return m.BackupKeepDays()
 	case server.FieldSuspended:
 		return m.Suspended()
 	case server.FieldPower:
@@ -22323,6 +23008,14 @@ func (m *ServerMutation) Field(name string) (ent.Value, bool) {
 		return m.Install()
 	case server.FieldInstallSeq:
 		return m.InstallSeq()
+	case server.FieldRestore:
+		return m.Restore()
+	case server.FieldRestoreBackupID:
+		return m.RestoreBackupID()
+	case server.FieldRestoreTruncate:
+		return m.RestoreTruncate()
+	case server.FieldRestorePaths:
+		return m.RestorePaths()
 	case server.FieldPendingRestart:
 		return m.PendingRestart()
 	case server.FieldDeletedAt:
@@ -22410,6 +23103,10 @@ func (m *ServerMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldBackupLimit(ctx)
 	case server.FieldBackupBytesLimit:
 		return m.OldBackupBytesLimit(ctx)
+	case server.FieldBackupKeep:
+		return m.OldBackupKeep(ctx)
+	case server.FieldBackupKeepDays:
+		return m.OldBackupKeepDays(ctx)
 	case server.FieldSuspended:
 		return m.OldSuspended(ctx)
 	case server.FieldPower:
@@ -22422,6 +23119,14 @@ func (m *ServerMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldInstall(ctx)
 	case server.FieldInstallSeq:
 		return m.OldInstallSeq(ctx)
+	case server.FieldRestore:
+		return m.OldRestore(ctx)
+	case server.FieldRestoreBackupID:
+		return m.OldRestoreBackupID(ctx)
+	case server.FieldRestoreTruncate:
+		return m.OldRestoreTruncate(ctx)
+	case server.FieldRestorePaths:
+		return m.OldRestorePaths(ctx)
 	case server.FieldPendingRestart:
 		return m.OldPendingRestart(ctx)
 	case server.FieldDeletedAt:
@@ -22629,6 +23334,20 @@ func (m *ServerMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetBackupBytesLimit(v)
 		return nil
+	case server.FieldBackupKeep:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBackupKeep(v)
+		return nil
+	case server.FieldBackupKeepDays:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBackupKeepDays(v)
+		return nil
 	case server.FieldSuspended:
 		v, ok := value.(bool)
 		if !ok {
@@ -22670,6 +23389,34 @@ func (m *ServerMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetInstallSeq(v)
+		return nil
+	case server.FieldRestore:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRestore(v)
+		return nil
+	case server.FieldRestoreBackupID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRestoreBackupID(v)
+		return nil
+	case server.FieldRestoreTruncate:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRestoreTruncate(v)
+		return nil
+	case server.FieldRestorePaths:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRestorePaths(v)
 		return nil
 	case server.FieldPendingRestart:
 		v, ok := value.(bool)
@@ -22817,6 +23564,12 @@ func (m *ServerMutation) AddedFields() []string {
 	if m.addbackup_bytes_limit != nil {
 		fields = append(fields, server.FieldBackupBytesLimit)
 	}
+	if m.addbackup_keep != nil {
+		fields = append(fields, server.FieldBackupKeep)
+	}
+	if m.addbackup_keep_days != nil {
+		fields = append(fields, server.FieldBackupKeepDays)
+	}
 	if m.addgeneration != nil {
 		fields = append(fields, server.FieldGeneration)
 	}
@@ -22828,6 +23581,9 @@ func (m *ServerMutation) AddedFields() []string {
 	}
 	if m.addinstall_seq != nil {
 		fields = append(fields, server.FieldInstallSeq)
+	}
+	if m.addrestore != nil {
+		fields = append(fields, server.FieldRestore)
 	}
 	if m.addobserved_generation != nil {
 		fields = append(fields, server.FieldObservedGeneration)
@@ -22877,6 +23633,10 @@ func (m *ServerMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedBackupLimit()
 	case server.FieldBackupBytesLimit:
 		return m.AddedBackupBytesLimit()
+	case server.FieldBackupKeep:
+		return m.AddedBackupKeep()
+	case server.FieldBackupKeepDays:
+		return m.AddedBackupKeepDays()
 	case server.FieldGeneration:
 		return m.AddedGeneration()
 	case server.FieldRun:
@@ -22885,6 +23645,8 @@ func (m *ServerMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedInstall()
 	case server.FieldInstallSeq:
 		return m.AddedInstallSeq()
+	case server.FieldRestore:
+		return m.AddedRestore()
 	case server.FieldObservedGeneration:
 		return m.AddedObservedGeneration()
 	case server.FieldExitCode:
@@ -22983,6 +23745,20 @@ func (m *ServerMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddBackupBytesLimit(v)
 		return nil
+	case server.FieldBackupKeep:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBackupKeep(v)
+		return nil
+	case server.FieldBackupKeepDays:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBackupKeepDays(v)
+		return nil
 	case server.FieldGeneration:
 		v, ok := value.(int64)
 		if !ok {
@@ -23010,6 +23786,13 @@ func (m *ServerMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddInstallSeq(v)
+		return nil
+	case server.FieldRestore:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRestore(v)
 		return nil
 	case server.FieldObservedGeneration:
 		v, ok := value.(int64)
@@ -23076,6 +23859,18 @@ func (m *ServerMutation) ClearedFields() []string {
 	if m.FieldCleared(server.FieldBackupBytesLimit) {
 		fields = append(fields, server.FieldBackupBytesLimit)
 	}
+	if m.FieldCleared(server.FieldBackupKeep) {
+		fields = append(fields, server.FieldBackupKeep)
+	}
+	if m.FieldCleared(server.FieldBackupKeepDays) {
+		fields = append(fields, server.FieldBackupKeepDays)
+	}
+	if m.FieldCleared(server.FieldRestoreBackupID) {
+		fields = append(fields, server.FieldRestoreBackupID)
+	}
+	if m.FieldCleared(server.FieldRestorePaths) {
+		fields = append(fields, server.FieldRestorePaths)
+	}
 	if m.FieldCleared(server.FieldDeletedAt) {
 		fields = append(fields, server.FieldDeletedAt)
 	}
@@ -23113,6 +23908,18 @@ func (m *ServerMutation) ClearField(name string) error {
 		return nil
 	case server.FieldBackupBytesLimit:
 		m.ClearBackupBytesLimit()
+		return nil
+	case server.FieldBackupKeep:
+		m.ClearBackupKeep()
+		return nil
+	case server.FieldBackupKeepDays:
+		m.ClearBackupKeepDays()
+		return nil
+	case server.FieldRestoreBackupID:
+		m.ClearRestoreBackupID()
+		return nil
+	case server.FieldRestorePaths:
+		m.ClearRestorePaths()
 		return nil
 	case server.FieldDeletedAt:
 		m.ClearDeletedAt()
@@ -23203,6 +24010,12 @@ func (m *ServerMutation) ResetField(name string) error {
 	case server.FieldBackupBytesLimit:
 		m.ResetBackupBytesLimit()
 		return nil
+	case server.FieldBackupKeep:
+		m.ResetBackupKeep()
+		return nil
+	case server.FieldBackupKeepDays:
+		m.ResetBackupKeepDays()
+		return nil
 	case server.FieldSuspended:
 		m.ResetSuspended()
 		return nil
@@ -23220,6 +24033,18 @@ func (m *ServerMutation) ResetField(name string) error {
 		return nil
 	case server.FieldInstallSeq:
 		m.ResetInstallSeq()
+		return nil
+	case server.FieldRestore:
+		m.ResetRestore()
+		return nil
+	case server.FieldRestoreBackupID:
+		m.ResetRestoreBackupID()
+		return nil
+	case server.FieldRestoreTruncate:
+		m.ResetRestoreTruncate()
+		return nil
+	case server.FieldRestorePaths:
+		m.ResetRestorePaths()
 		return nil
 	case server.FieldPendingRestart:
 		m.ResetPendingRestart()

@@ -67,10 +67,14 @@ type Server struct {
 	ConsoleRateLines *int `json:"console_rate_lines,omitempty"`
 	// Console bytes a second that are kept; the node's default when null.
 	ConsoleRateBytes *int64 `json:"console_rate_bytes,omitempty"`
-	// Number of backups that are kept; no limit when null.
+	// Number of backups that the server may have; no limit when null.
 	BackupLimit *int `json:"backup_limit,omitempty"`
-	// Size of all backups together; no limit when null.
+	// Size that all backups may have together; no limit when null.
 	BackupBytesLimit *int64 `json:"backup_bytes_limit,omitempty"`
+	// Number of backups that are kept: after a new one, the oldest that are not locked go. All when null.
+	BackupKeep *int `json:"backup_keep,omitempty"`
+	// Days for which backups are kept: after a new one, older ones that are not locked go. For ever when null.
+	BackupKeepDays *int `json:"backup_keep_days,omitempty"`
 	// Whether an administrator has barred the server from running.
 	Suspended bool `json:"suspended,omitempty"`
 	// Whether the server should run.
@@ -83,6 +87,14 @@ type Server struct {
 	Install int64 `json:"install,omitempty"`
 	// Last console line before the last installation that was asked for.
 	InstallSeq int64 `json:"install_seq,omitempty"`
+	// Counts the restorations that were asked for.
+	Restore int64 `json:"restore,omitempty"`
+	// Backup that the last restoration is from.
+	RestoreBackupID *string `json:"restore_backup_id,omitempty"`
+	// Whether the last restoration removes files that the backup does not have.
+	RestoreTruncate bool `json:"restore_truncate,omitempty"`
+	// Paths that the last restoration restores; everything when empty.
+	RestorePaths []string `json:"restore_paths,omitempty"`
 	// Whether something was changed that the next start will apply.
 	PendingRestart bool `json:"pending_restart,omitempty"`
 	// When the server was deleted, while its node has not removed it yet.
@@ -257,13 +269,13 @@ func (*Server) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case server.FieldEnvironment, server.FieldLastLines:
+		case server.FieldEnvironment, server.FieldRestorePaths, server.FieldLastLines:
 			values[i] = new([]byte)
-		case server.FieldSuspended, server.FieldPendingRestart, server.FieldKeepFiles, server.FieldOomKilled:
+		case server.FieldSuspended, server.FieldRestoreTruncate, server.FieldPendingRestart, server.FieldKeepFiles, server.FieldOomKilled:
 			values[i] = new(sql.NullBool)
-		case server.FieldTemplateRevision, server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldGeneration, server.FieldRun, server.FieldInstall, server.FieldInstallSeq, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldCrashResets, server.FieldConsoleSeq, server.FieldConsoleBytes:
+		case server.FieldTemplateRevision, server.FieldMemory, server.FieldCPU, server.FieldDisk, server.FieldSwap, server.FieldCrashMaxRestarts, server.FieldCrashWindow, server.FieldConsoleRateLines, server.FieldConsoleRateBytes, server.FieldBackupLimit, server.FieldBackupBytesLimit, server.FieldBackupKeep, server.FieldBackupKeepDays, server.FieldGeneration, server.FieldRun, server.FieldInstall, server.FieldInstallSeq, server.FieldRestore, server.FieldObservedGeneration, server.FieldExitCode, server.FieldCrashCount, server.FieldCrashResets, server.FieldConsoleSeq, server.FieldConsoleBytes:
 			values[i] = new(sql.NullInt64)
-		case server.FieldID, server.FieldName, server.FieldDescription, server.FieldOwnerID, server.FieldNodeID, server.FieldTemplateID, server.FieldStartupCommand, server.FieldImage, server.FieldNetworkMode, server.FieldNetwork, server.FieldCrashPolicy, server.FieldPower, server.FieldState, server.FieldStateReason:
+		case server.FieldID, server.FieldName, server.FieldDescription, server.FieldOwnerID, server.FieldNodeID, server.FieldTemplateID, server.FieldStartupCommand, server.FieldImage, server.FieldNetworkMode, server.FieldNetwork, server.FieldCrashPolicy, server.FieldPower, server.FieldRestoreBackupID, server.FieldState, server.FieldStateReason:
 			values[i] = new(sql.NullString)
 		case server.FieldCreatedAt, server.FieldUpdatedAt, server.FieldDeletedAt, server.FieldStateChangedAt, server.FieldInstalledAt:
 			values[i] = new(sql.NullTime)
@@ -439,6 +451,20 @@ func (_m *Server) assignValues(columns []string, values []any) error {
 				_m.BackupBytesLimit = new(int64)
 				*_m.BackupBytesLimit = value.Int64
 			}
+		case server.FieldBackupKeep:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field backup_keep", values[i])
+			} else if value.Valid {
+				_m.BackupKeep = new(int)
+				*_m.BackupKeep = int(value.Int64)
+			}
+		case server.FieldBackupKeepDays:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field backup_keep_days", values[i])
+			} else if value.Valid {
+				_m.BackupKeepDays = new(int)
+				*_m.BackupKeepDays = int(value.Int64)
+			}
 		case server.FieldSuspended:
 			if value, ok := values[i].(*sql.NullBool); !ok {
 				return fmt.Errorf("unexpected type %T for field suspended", values[i])
@@ -474,6 +500,33 @@ func (_m *Server) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field install_seq", values[i])
 			} else if value.Valid {
 				_m.InstallSeq = value.Int64
+			}
+		case server.FieldRestore:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field restore", values[i])
+			} else if value.Valid {
+				_m.Restore = value.Int64
+			}
+		case server.FieldRestoreBackupID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field restore_backup_id", values[i])
+			} else if value.Valid {
+				_m.RestoreBackupID = new(string)
+				*_m.RestoreBackupID = value.String
+			}
+		case server.FieldRestoreTruncate:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field restore_truncate", values[i])
+			} else if value.Valid {
+				_m.RestoreTruncate = value.Bool
+			}
+		case server.FieldRestorePaths:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field restore_paths", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.RestorePaths); err != nil {
+					return fmt.Errorf("unmarshal field restore_paths: %w", err)
+				}
 			}
 		case server.FieldPendingRestart:
 			if value, ok := values[i].(*sql.NullBool); !ok {
@@ -737,6 +790,16 @@ func (_m *Server) String() string {
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")
+	if v := _m.BackupKeep; v != nil {
+		builder.WriteString("backup_keep=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.BackupKeepDays; v != nil {
+		builder.WriteString("backup_keep_days=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
 	builder.WriteString("suspended=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Suspended))
 	builder.WriteString(", ")
@@ -754,6 +817,20 @@ func (_m *Server) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("install_seq=")
 	builder.WriteString(fmt.Sprintf("%v", _m.InstallSeq))
+	builder.WriteString(", ")
+	builder.WriteString("restore=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Restore))
+	builder.WriteString(", ")
+	if v := _m.RestoreBackupID; v != nil {
+		builder.WriteString("restore_backup_id=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	builder.WriteString("restore_truncate=")
+	builder.WriteString(fmt.Sprintf("%v", _m.RestoreTruncate))
+	builder.WriteString(", ")
+	builder.WriteString("restore_paths=")
+	builder.WriteString(fmt.Sprintf("%v", _m.RestorePaths))
 	builder.WriteString(", ")
 	builder.WriteString("pending_restart=")
 	builder.WriteString(fmt.Sprintf("%v", _m.PendingRestart))

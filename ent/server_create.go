@@ -330,6 +330,34 @@ func (_c *ServerCreate) SetNillableBackupBytesLimit(v *int64) *ServerCreate {
 	return _c
 }
 
+// SetBackupKeep sets the "backup_keep" field.
+func (_c *ServerCreate) SetBackupKeep(v int) *ServerCreate {
+	_c.mutation.SetBackupKeep(v)
+	return _c
+}
+
+// SetNillableBackupKeep sets the "backup_keep" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableBackupKeep(v *int) *ServerCreate {
+	if v != nil {
+		_c.SetBackupKeep(*v)
+	}
+	return _c
+}
+
+// SetBackupKeepDays sets the "backup_keep_days" field.
+func (_c *ServerCreate) SetBackupKeepDays(v int) *ServerCreate {
+	_c.mutation.SetBackupKeepDays(v)
+	return _c
+}
+
+// SetNillableBackupKeepDays sets the "backup_keep_days" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableBackupKeepDays(v *int) *ServerCreate {
+	if v != nil {
+		_c.SetBackupKeepDays(*v)
+	}
+	return _c
+}
+
 // SetSuspended sets the "suspended" field.
 func (_c *ServerCreate) SetSuspended(v bool) *ServerCreate {
 	_c.mutation.SetSuspended(v)
@@ -411,6 +439,54 @@ func (_c *ServerCreate) SetNillableInstallSeq(v *int64) *ServerCreate {
 	if v != nil {
 		_c.SetInstallSeq(*v)
 	}
+	return _c
+}
+
+// SetRestore sets the "restore" field.
+func (_c *ServerCreate) SetRestore(v int64) *ServerCreate {
+	_c.mutation.SetRestore(v)
+	return _c
+}
+
+// SetNillableRestore sets the "restore" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableRestore(v *int64) *ServerCreate {
+	if v != nil {
+		_c.SetRestore(*v)
+	}
+	return _c
+}
+
+// SetRestoreBackupID sets the "restore_backup_id" field.
+func (_c *ServerCreate) SetRestoreBackupID(v string) *ServerCreate {
+	_c.mutation.SetRestoreBackupID(v)
+	return _c
+}
+
+// SetNillableRestoreBackupID sets the "restore_backup_id" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableRestoreBackupID(v *string) *ServerCreate {
+	if v != nil {
+		_c.SetRestoreBackupID(*v)
+	}
+	return _c
+}
+
+// SetRestoreTruncate sets the "restore_truncate" field.
+func (_c *ServerCreate) SetRestoreTruncate(v bool) *ServerCreate {
+	_c.mutation.SetRestoreTruncate(v)
+	return _c
+}
+
+// SetNillableRestoreTruncate sets the "restore_truncate" field if the given value is not nil.
+func (_c *ServerCreate) SetNillableRestoreTruncate(v *bool) *ServerCreate {
+	if v != nil {
+		_c.SetRestoreTruncate(*v)
+	}
+	return _c
+}
+
+// SetRestorePaths sets the "restore_paths" field.
+func (_c *ServerCreate) SetRestorePaths(v []string) *ServerCreate {
+	_c.mutation.SetRestorePaths(v)
 	return _c
 }
 
@@ -877,6 +953,14 @@ func (_c *ServerCreate) defaults() error {
 		v := server.DefaultInstallSeq
 		_c.mutation.SetInstallSeq(v)
 	}
+	if _, ok := _c.mutation.Restore(); !ok {
+		v := server.DefaultRestore
+		_c.mutation.SetRestore(v)
+	}
+	if _, ok := _c.mutation.RestoreTruncate(); !ok {
+		v := server.DefaultRestoreTruncate
+		_c.mutation.SetRestoreTruncate(v)
+	}
 	if _, ok := _c.mutation.PendingRestart(); !ok {
 		v := server.DefaultPendingRestart
 		_c.mutation.SetPendingRestart(v)
@@ -1087,6 +1171,16 @@ func (_c *ServerCreate) check() error {
 			return &ValidationError{Name: "backup_bytes_limit", err: fmt.Errorf(`ent: validator failed for field "Server.backup_bytes_limit": %w`, err)}
 		}
 	}
+	if v, ok := _c.mutation.BackupKeep(); ok {
+		if err := server.BackupKeepValidator(v); err != nil {
+			return &ValidationError{Name: "backup_keep", err: fmt.Errorf(`ent: validator failed for field "Server.backup_keep": %w`, err)}
+		}
+	}
+	if v, ok := _c.mutation.BackupKeepDays(); ok {
+		if err := server.BackupKeepDaysValidator(v); err != nil {
+			return &ValidationError{Name: "backup_keep_days", err: fmt.Errorf(`ent: validator failed for field "Server.backup_keep_days": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.Suspended(); !ok {
 		return &ValidationError{Name: "suspended", err: errors.New(`ent: missing required field "Server.suspended"`)}
 	}
@@ -1129,6 +1223,17 @@ func (_c *ServerCreate) check() error {
 		if err := server.InstallSeqValidator(v); err != nil {
 			return &ValidationError{Name: "install_seq", err: fmt.Errorf(`ent: validator failed for field "Server.install_seq": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.Restore(); !ok {
+		return &ValidationError{Name: "restore", err: errors.New(`ent: missing required field "Server.restore"`)}
+	}
+	if v, ok := _c.mutation.Restore(); ok {
+		if err := server.RestoreValidator(v); err != nil {
+			return &ValidationError{Name: "restore", err: fmt.Errorf(`ent: validator failed for field "Server.restore": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.RestoreTruncate(); !ok {
+		return &ValidationError{Name: "restore_truncate", err: errors.New(`ent: missing required field "Server.restore_truncate"`)}
 	}
 	if _, ok := _c.mutation.PendingRestart(); !ok {
 		return &ValidationError{Name: "pending_restart", err: errors.New(`ent: missing required field "Server.pending_restart"`)}
@@ -1335,6 +1440,14 @@ func (_c *ServerCreate) createSpec() (*Server, *sqlgraph.CreateSpec) {
 		_spec.SetField(server.FieldBackupBytesLimit, field.TypeInt64, value)
 		_node.BackupBytesLimit = &value
 	}
+	if value, ok := _c.mutation.BackupKeep(); ok {
+		_spec.SetField(server.FieldBackupKeep, field.TypeInt, value)
+		_node.BackupKeep = &value
+	}
+	if value, ok := _c.mutation.BackupKeepDays(); ok {
+		_spec.SetField(server.FieldBackupKeepDays, field.TypeInt, value)
+		_node.BackupKeepDays = &value
+	}
 	if value, ok := _c.mutation.Suspended(); ok {
 		_spec.SetField(server.FieldSuspended, field.TypeBool, value)
 		_node.Suspended = value
@@ -1358,6 +1471,22 @@ func (_c *ServerCreate) createSpec() (*Server, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.InstallSeq(); ok {
 		_spec.SetField(server.FieldInstallSeq, field.TypeInt64, value)
 		_node.InstallSeq = value
+	}
+	if value, ok := _c.mutation.Restore(); ok {
+		_spec.SetField(server.FieldRestore, field.TypeInt64, value)
+		_node.Restore = value
+	}
+	if value, ok := _c.mutation.RestoreBackupID(); ok {
+		_spec.SetField(server.FieldRestoreBackupID, field.TypeString, value)
+		_node.RestoreBackupID = &value
+	}
+	if value, ok := _c.mutation.RestoreTruncate(); ok {
+		_spec.SetField(server.FieldRestoreTruncate, field.TypeBool, value)
+		_node.RestoreTruncate = value
+	}
+	if value, ok := _c.mutation.RestorePaths(); ok {
+		_spec.SetField(server.FieldRestorePaths, field.TypeJSON, value)
+		_node.RestorePaths = value
 	}
 	if value, ok := _c.mutation.PendingRestart(); ok {
 		_spec.SetField(server.FieldPendingRestart, field.TypeBool, value)
@@ -2006,6 +2135,54 @@ func (u *ServerUpsert) ClearBackupBytesLimit() *ServerUpsert {
 	return u
 }
 
+// SetBackupKeep sets the "backup_keep" field.
+func (u *ServerUpsert) SetBackupKeep(v int) *ServerUpsert {
+	u.Set(server.FieldBackupKeep, v)
+	return u
+}
+
+// UpdateBackupKeep sets the "backup_keep" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateBackupKeep() *ServerUpsert {
+	u.SetExcluded(server.FieldBackupKeep)
+	return u
+}
+
+// AddBackupKeep adds v to the "backup_keep" field.
+func (u *ServerUpsert) AddBackupKeep(v int) *ServerUpsert {
+	u.Add(server.FieldBackupKeep, v)
+	return u
+}
+
+// ClearBackupKeep clears the value of the "backup_keep" field.
+func (u *ServerUpsert) ClearBackupKeep() *ServerUpsert {
+	u.SetNull(server.FieldBackupKeep)
+	return u
+}
+
+// SetBackupKeepDays sets the "backup_keep_days" field.
+func (u *ServerUpsert) SetBackupKeepDays(v int) *ServerUpsert {
+	u.Set(server.FieldBackupKeepDays, v)
+	return u
+}
+
+// UpdateBackupKeepDays sets the "backup_keep_days" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateBackupKeepDays() *ServerUpsert {
+	u.SetExcluded(server.FieldBackupKeepDays)
+	return u
+}
+
+// AddBackupKeepDays adds v to the "backup_keep_days" field.
+func (u *ServerUpsert) AddBackupKeepDays(v int) *ServerUpsert {
+	u.Add(server.FieldBackupKeepDays, v)
+	return u
+}
+
+// ClearBackupKeepDays clears the value of the "backup_keep_days" field.
+func (u *ServerUpsert) ClearBackupKeepDays() *ServerUpsert {
+	u.SetNull(server.FieldBackupKeepDays)
+	return u
+}
+
 // SetSuspended sets the "suspended" field.
 func (u *ServerUpsert) SetSuspended(v bool) *ServerUpsert {
 	u.Set(server.FieldSuspended, v)
@@ -2099,6 +2276,72 @@ func (u *ServerUpsert) UpdateInstallSeq() *ServerUpsert {
 // AddInstallSeq adds v to the "install_seq" field.
 func (u *ServerUpsert) AddInstallSeq(v int64) *ServerUpsert {
 	u.Add(server.FieldInstallSeq, v)
+	return u
+}
+
+// SetRestore sets the "restore" field.
+func (u *ServerUpsert) SetRestore(v int64) *ServerUpsert {
+	u.Set(server.FieldRestore, v)
+	return u
+}
+
+// UpdateRestore sets the "restore" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateRestore() *ServerUpsert {
+	u.SetExcluded(server.FieldRestore)
+	return u
+}
+
+// AddRestore adds v to the "restore" field.
+func (u *ServerUpsert) AddRestore(v int64) *ServerUpsert {
+	u.Add(server.FieldRestore, v)
+	return u
+}
+
+// SetRestoreBackupID sets the "restore_backup_id" field.
+func (u *ServerUpsert) SetRestoreBackupID(v string) *ServerUpsert {
+	u.Set(server.FieldRestoreBackupID, v)
+	return u
+}
+
+// UpdateRestoreBackupID sets the "restore_backup_id" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateRestoreBackupID() *ServerUpsert {
+	u.SetExcluded(server.FieldRestoreBackupID)
+	return u
+}
+
+// ClearRestoreBackupID clears the value of the "restore_backup_id" field.
+func (u *ServerUpsert) ClearRestoreBackupID() *ServerUpsert {
+	u.SetNull(server.FieldRestoreBackupID)
+	return u
+}
+
+// SetRestoreTruncate sets the "restore_truncate" field.
+func (u *ServerUpsert) SetRestoreTruncate(v bool) *ServerUpsert {
+	u.Set(server.FieldRestoreTruncate, v)
+	return u
+}
+
+// UpdateRestoreTruncate sets the "restore_truncate" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateRestoreTruncate() *ServerUpsert {
+	u.SetExcluded(server.FieldRestoreTruncate)
+	return u
+}
+
+// SetRestorePaths sets the "restore_paths" field.
+func (u *ServerUpsert) SetRestorePaths(v []string) *ServerUpsert {
+	u.Set(server.FieldRestorePaths, v)
+	return u
+}
+
+// UpdateRestorePaths sets the "restore_paths" field to the value that was provided on create.
+func (u *ServerUpsert) UpdateRestorePaths() *ServerUpsert {
+	u.SetExcluded(server.FieldRestorePaths)
+	return u
+}
+
+// ClearRestorePaths clears the value of the "restore_paths" field.
+func (u *ServerUpsert) ClearRestorePaths() *ServerUpsert {
+	u.SetNull(server.FieldRestorePaths)
 	return u
 }
 
@@ -2821,6 +3064,62 @@ func (u *ServerUpsertOne) ClearBackupBytesLimit() *ServerUpsertOne {
 	})
 }
 
+// SetBackupKeep sets the "backup_keep" field.
+func (u *ServerUpsertOne) SetBackupKeep(v int) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetBackupKeep(v)
+	})
+}
+
+// AddBackupKeep adds v to the "backup_keep" field.
+func (u *ServerUpsertOne) AddBackupKeep(v int) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddBackupKeep(v)
+	})
+}
+
+// UpdateBackupKeep sets the "backup_keep" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateBackupKeep() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateBackupKeep()
+	})
+}
+
+// ClearBackupKeep clears the value of the "backup_keep" field.
+func (u *ServerUpsertOne) ClearBackupKeep() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.ClearBackupKeep()
+	})
+}
+
+// SetBackupKeepDays sets the "backup_keep_days" field.
+func (u *ServerUpsertOne) SetBackupKeepDays(v int) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetBackupKeepDays(v)
+	})
+}
+
+// AddBackupKeepDays adds v to the "backup_keep_days" field.
+func (u *ServerUpsertOne) AddBackupKeepDays(v int) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddBackupKeepDays(v)
+	})
+}
+
+// UpdateBackupKeepDays sets the "backup_keep_days" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateBackupKeepDays() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateBackupKeepDays()
+	})
+}
+
+// ClearBackupKeepDays clears the value of the "backup_keep_days" field.
+func (u *ServerUpsertOne) ClearBackupKeepDays() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.ClearBackupKeepDays()
+	})
+}
+
 // SetSuspended sets the "suspended" field.
 func (u *ServerUpsertOne) SetSuspended(v bool) *ServerUpsertOne {
 	return u.Update(func(s *ServerUpsert) {
@@ -2930,6 +3229,83 @@ func (u *ServerUpsertOne) AddInstallSeq(v int64) *ServerUpsertOne {
 func (u *ServerUpsertOne) UpdateInstallSeq() *ServerUpsertOne {
 	return u.Update(func(s *ServerUpsert) {
 		s.UpdateInstallSeq()
+	})
+}
+
+// SetRestore sets the "restore" field.
+func (u *ServerUpsertOne) SetRestore(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetRestore(v)
+	})
+}
+
+// AddRestore adds v to the "restore" field.
+func (u *ServerUpsertOne) AddRestore(v int64) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddRestore(v)
+	})
+}
+
+// UpdateRestore sets the "restore" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateRestore() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateRestore()
+	})
+}
+
+// SetRestoreBackupID sets the "restore_backup_id" field.
+func (u *ServerUpsertOne) SetRestoreBackupID(v string) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetRestoreBackupID(v)
+	})
+}
+
+// UpdateRestoreBackupID sets the "restore_backup_id" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateRestoreBackupID() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateRestoreBackupID()
+	})
+}
+
+// ClearRestoreBackupID clears the value of the "restore_backup_id" field.
+func (u *ServerUpsertOne) ClearRestoreBackupID() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.ClearRestoreBackupID()
+	})
+}
+
+// SetRestoreTruncate sets the "restore_truncate" field.
+func (u *ServerUpsertOne) SetRestoreTruncate(v bool) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetRestoreTruncate(v)
+	})
+}
+
+// UpdateRestoreTruncate sets the "restore_truncate" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateRestoreTruncate() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateRestoreTruncate()
+	})
+}
+
+// SetRestorePaths sets the "restore_paths" field.
+func (u *ServerUpsertOne) SetRestorePaths(v []string) *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetRestorePaths(v)
+	})
+}
+
+// UpdateRestorePaths sets the "restore_paths" field to the value that was provided on create.
+func (u *ServerUpsertOne) UpdateRestorePaths() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateRestorePaths()
+	})
+}
+
+// ClearRestorePaths clears the value of the "restore_paths" field.
+func (u *ServerUpsertOne) ClearRestorePaths() *ServerUpsertOne {
+	return u.Update(func(s *ServerUpsert) {
+		s.ClearRestorePaths()
 	})
 }
 
@@ -3858,6 +4234,62 @@ func (u *ServerUpsertBulk) ClearBackupBytesLimit() *ServerUpsertBulk {
 	})
 }
 
+// SetBackupKeep sets the "backup_keep" field.
+func (u *ServerUpsertBulk) SetBackupKeep(v int) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetBackupKeep(v)
+	})
+}
+
+// AddBackupKeep adds v to the "backup_keep" field.
+func (u *ServerUpsertBulk) AddBackupKeep(v int) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddBackupKeep(v)
+	})
+}
+
+// UpdateBackupKeep sets the "backup_keep" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateBackupKeep() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateBackupKeep()
+	})
+}
+
+// ClearBackupKeep clears the value of the "backup_keep" field.
+func (u *ServerUpsertBulk) ClearBackupKeep() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.ClearBackupKeep()
+	})
+}
+
+// SetBackupKeepDays sets the "backup_keep_days" field.
+func (u *ServerUpsertBulk) SetBackupKeepDays(v int) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetBackupKeepDays(v)
+	})
+}
+
+// AddBackupKeepDays adds v to the "backup_keep_days" field.
+func (u *ServerUpsertBulk) AddBackupKeepDays(v int) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddBackupKeepDays(v)
+	})
+}
+
+// UpdateBackupKeepDays sets the "backup_keep_days" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateBackupKeepDays() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateBackupKeepDays()
+	})
+}
+
+// ClearBackupKeepDays clears the value of the "backup_keep_days" field.
+func (u *ServerUpsertBulk) ClearBackupKeepDays() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.ClearBackupKeepDays()
+	})
+}
+
 // SetSuspended sets the "suspended" field.
 func (u *ServerUpsertBulk) SetSuspended(v bool) *ServerUpsertBulk {
 	return u.Update(func(s *ServerUpsert) {
@@ -3967,6 +4399,83 @@ func (u *ServerUpsertBulk) AddInstallSeq(v int64) *ServerUpsertBulk {
 func (u *ServerUpsertBulk) UpdateInstallSeq() *ServerUpsertBulk {
 	return u.Update(func(s *ServerUpsert) {
 		s.UpdateInstallSeq()
+	})
+}
+
+// SetRestore sets the "restore" field.
+func (u *ServerUpsertBulk) SetRestore(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetRestore(v)
+	})
+}
+
+// AddRestore adds v to the "restore" field.
+func (u *ServerUpsertBulk) AddRestore(v int64) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.AddRestore(v)
+	})
+}
+
+// UpdateRestore sets the "restore" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateRestore() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateRestore()
+	})
+}
+
+// SetRestoreBackupID sets the "restore_backup_id" field.
+func (u *ServerUpsertBulk) SetRestoreBackupID(v string) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetRestoreBackupID(v)
+	})
+}
+
+// UpdateRestoreBackupID sets the "restore_backup_id" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateRestoreBackupID() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateRestoreBackupID()
+	})
+}
+
+// ClearRestoreBackupID clears the value of the "restore_backup_id" field.
+func (u *ServerUpsertBulk) ClearRestoreBackupID() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.ClearRestoreBackupID()
+	})
+}
+
+// SetRestoreTruncate sets the "restore_truncate" field.
+func (u *ServerUpsertBulk) SetRestoreTruncate(v bool) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetRestoreTruncate(v)
+	})
+}
+
+// UpdateRestoreTruncate sets the "restore_truncate" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateRestoreTruncate() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateRestoreTruncate()
+	})
+}
+
+// SetRestorePaths sets the "restore_paths" field.
+func (u *ServerUpsertBulk) SetRestorePaths(v []string) *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.SetRestorePaths(v)
+	})
+}
+
+// UpdateRestorePaths sets the "restore_paths" field to the value that was provided on create.
+func (u *ServerUpsertBulk) UpdateRestorePaths() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.UpdateRestorePaths()
+	})
+}
+
+// ClearRestorePaths clears the value of the "restore_paths" field.
+func (u *ServerUpsertBulk) ClearRestorePaths() *ServerUpsertBulk {
+	return u.Update(func(s *ServerUpsert) {
+		s.ClearRestorePaths()
 	})
 }
 

@@ -454,6 +454,60 @@ func (_u *ServerUpdate) ClearBackupBytesLimit() *ServerUpdate {
 	return _u
 }
 
+// SetBackupKeep sets the "backup_keep" field.
+func (_u *ServerUpdate) SetBackupKeep(v int) *ServerUpdate {
+	_u.mutation.ResetBackupKeep()
+	_u.mutation.SetBackupKeep(v)
+	return _u
+}
+
+// SetNillableBackupKeep sets the "backup_keep" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableBackupKeep(v *int) *ServerUpdate {
+	if v != nil {
+		_u.SetBackupKeep(*v)
+	}
+	return _u
+}
+
+// AddBackupKeep adds value to the "backup_keep" field.
+func (_u *ServerUpdate) AddBackupKeep(v int) *ServerUpdate {
+	_u.mutation.AddBackupKeep(v)
+	return _u
+}
+
+// ClearBackupKeep clears the value of the "backup_keep" field.
+func (_u *ServerUpdate) ClearBackupKeep() *ServerUpdate {
+	_u.mutation.ClearBackupKeep()
+	return _u
+}
+
+// SetBackupKeepDays sets the "backup_keep_days" field.
+func (_u *ServerUpdate) SetBackupKeepDays(v int) *ServerUpdate {
+	_u.mutation.ResetBackupKeepDays()
+	_u.mutation.SetBackupKeepDays(v)
+	return _u
+}
+
+// SetNillableBackupKeepDays sets the "backup_keep_days" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableBackupKeepDays(v *int) *ServerUpdate {
+	if v != nil {
+		_u.SetBackupKeepDays(*v)
+	}
+	return _u
+}
+
+// AddBackupKeepDays adds value to the "backup_keep_days" field.
+func (_u *ServerUpdate) AddBackupKeepDays(v int) *ServerUpdate {
+	_u.mutation.AddBackupKeepDays(v)
+	return _u
+}
+
+// ClearBackupKeepDays clears the value of the "backup_keep_days" field.
+func (_u *ServerUpdate) ClearBackupKeepDays() *ServerUpdate {
+	_u.mutation.ClearBackupKeepDays()
+	return _u
+}
+
 // SetSuspended sets the "suspended" field.
 func (_u *ServerUpdate) SetSuspended(v bool) *ServerUpdate {
 	_u.mutation.SetSuspended(v)
@@ -563,6 +617,79 @@ func (_u *ServerUpdate) SetNillableInstallSeq(v *int64) *ServerUpdate {
 // AddInstallSeq adds value to the "install_seq" field.
 func (_u *ServerUpdate) AddInstallSeq(v int64) *ServerUpdate {
 	_u.mutation.AddInstallSeq(v)
+	return _u
+}
+
+// SetRestore sets the "restore" field.
+func (_u *ServerUpdate) SetRestore(v int64) *ServerUpdate {
+	_u.mutation.ResetRestore()
+	_u.mutation.SetRestore(v)
+	return _u
+}
+
+// SetNillableRestore sets the "restore" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableRestore(v *int64) *ServerUpdate {
+	if v != nil {
+		_u.SetRestore(*v)
+	}
+	return _u
+}
+
+// AddRestore adds value to the "restore" field.
+func (_u *ServerUpdate) AddRestore(v int64) *ServerUpdate {
+	_u.mutation.AddRestore(v)
+	return _u
+}
+
+// SetRestoreBackupID sets the "restore_backup_id" field.
+func (_u *ServerUpdate) SetRestoreBackupID(v string) *ServerUpdate {
+	_u.mutation.SetRestoreBackupID(v)
+	return _u
+}
+
+// SetNillableRestoreBackupID sets the "restore_backup_id" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableRestoreBackupID(v *string) *ServerUpdate {
+	if v != nil {
+		_u.SetRestoreBackupID(*v)
+	}
+	return _u
+}
+
+// ClearRestoreBackupID clears the value of the "restore_backup_id" field.
+func (_u *ServerUpdate) ClearRestoreBackupID() *ServerUpdate {
+	_u.mutation.ClearRestoreBackupID()
+	return _u
+}
+
+// SetRestoreTruncate sets the "restore_truncate" field.
+func (_u *ServerUpdate) SetRestoreTruncate(v bool) *ServerUpdate {
+	_u.mutation.SetRestoreTruncate(v)
+	return _u
+}
+
+// SetNillableRestoreTruncate sets the "restore_truncate" field if the given value is not nil.
+func (_u *ServerUpdate) SetNillableRestoreTruncate(v *bool) *ServerUpdate {
+	if v != nil {
+		_u.SetRestoreTruncate(*v)
+	}
+	return _u
+}
+
+// SetRestorePaths sets the "restore_paths" field.
+func (_u *ServerUpdate) SetRestorePaths(v []string) *ServerUpdate {
+	_u.mutation.SetRestorePaths(v)
+	return _u
+}
+
+// AppendRestorePaths appends value to the "restore_paths" field.
+func (_u *ServerUpdate) AppendRestorePaths(v []string) *ServerUpdate {
+	_u.mutation.AppendRestorePaths(v)
+	return _u
+}
+
+// ClearRestorePaths clears the value of the "restore_paths" field.
+func (_u *ServerUpdate) ClearRestorePaths() *ServerUpdate {
+	_u.mutation.ClearRestorePaths()
 	return _u
 }
 
@@ -1258,6 +1385,16 @@ func (_u *ServerUpdate) check() error {
 			return &ValidationError{Name: "backup_bytes_limit", err: fmt.Errorf(`ent: validator failed for field "Server.backup_bytes_limit": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.BackupKeep(); ok {
+		if err := server.BackupKeepValidator(v); err != nil {
+			return &ValidationError{Name: "backup_keep", err: fmt.Errorf(`ent: validator failed for field "Server.backup_keep": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.BackupKeepDays(); ok {
+		if err := server.BackupKeepDaysValidator(v); err != nil {
+			return &ValidationError{Name: "backup_keep_days", err: fmt.Errorf(`ent: validator failed for field "Server.backup_keep_days": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.Power(); ok {
 		if err := server.PowerValidator(v); err != nil {
 			return &ValidationError{Name: "power", err: fmt.Errorf(`ent: validator failed for field "Server.power": %w`, err)}
@@ -1281,6 +1418,11 @@ func (_u *ServerUpdate) check() error {
 	if v, ok := _u.mutation.InstallSeq(); ok {
 		if err := server.InstallSeqValidator(v); err != nil {
 			return &ValidationError{Name: "install_seq", err: fmt.Errorf(`ent: validator failed for field "Server.install_seq": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.Restore(); ok {
+		if err := server.RestoreValidator(v); err != nil {
+			return &ValidationError{Name: "restore", err: fmt.Errorf(`ent: validator failed for field "Server.restore": %w`, err)}
 		}
 	}
 	if v, ok := _u.mutation.State(); ok {
@@ -1456,6 +1598,24 @@ func (_u *ServerUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.BackupBytesLimitCleared() {
 		_spec.ClearField(server.FieldBackupBytesLimit, field.TypeInt64)
 	}
+	if value, ok := _u.mutation.BackupKeep(); ok {
+		_spec.SetField(server.FieldBackupKeep, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedBackupKeep(); ok {
+		_spec.AddField(server.FieldBackupKeep, field.TypeInt, value)
+	}
+	if _u.mutation.BackupKeepCleared() {
+		_spec.ClearField(server.FieldBackupKeep, field.TypeInt)
+	}
+	if value, ok := _u.mutation.BackupKeepDays(); ok {
+		_spec.SetField(server.FieldBackupKeepDays, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedBackupKeepDays(); ok {
+		_spec.AddField(server.FieldBackupKeepDays, field.TypeInt, value)
+	}
+	if _u.mutation.BackupKeepDaysCleared() {
+		_spec.ClearField(server.FieldBackupKeepDays, field.TypeInt)
+	}
 	if value, ok := _u.mutation.Suspended(); ok {
 		_spec.SetField(server.FieldSuspended, field.TypeBool, value)
 	}
@@ -1485,6 +1645,32 @@ func (_u *ServerUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedInstallSeq(); ok {
 		_spec.AddField(server.FieldInstallSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Restore(); ok {
+		_spec.SetField(server.FieldRestore, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedRestore(); ok {
+		_spec.AddField(server.FieldRestore, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.RestoreBackupID(); ok {
+		_spec.SetField(server.FieldRestoreBackupID, field.TypeString, value)
+	}
+	if _u.mutation.RestoreBackupIDCleared() {
+		_spec.ClearField(server.FieldRestoreBackupID, field.TypeString)
+	}
+	if value, ok := _u.mutation.RestoreTruncate(); ok {
+		_spec.SetField(server.FieldRestoreTruncate, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RestorePaths(); ok {
+		_spec.SetField(server.FieldRestorePaths, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedRestorePaths(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, server.FieldRestorePaths, value)
+		})
+	}
+	if _u.mutation.RestorePathsCleared() {
+		_spec.ClearField(server.FieldRestorePaths, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.PendingRestart(); ok {
 		_spec.SetField(server.FieldPendingRestart, field.TypeBool, value)
@@ -2400,6 +2586,60 @@ func (_u *ServerUpdateOne) ClearBackupBytesLimit() *ServerUpdateOne {
 	return _u
 }
 
+// SetBackupKeep sets the "backup_keep" field.
+func (_u *ServerUpdateOne) SetBackupKeep(v int) *ServerUpdateOne {
+	_u.mutation.ResetBackupKeep()
+	_u.mutation.SetBackupKeep(v)
+	return _u
+}
+
+// SetNillableBackupKeep sets the "backup_keep" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableBackupKeep(v *int) *ServerUpdateOne {
+	if v != nil {
+		_u.SetBackupKeep(*v)
+	}
+	return _u
+}
+
+// AddBackupKeep adds value to the "backup_keep" field.
+func (_u *ServerUpdateOne) AddBackupKeep(v int) *ServerUpdateOne {
+	_u.mutation.AddBackupKeep(v)
+	return _u
+}
+
+// ClearBackupKeep clears the value of the "backup_keep" field.
+func (_u *ServerUpdateOne) ClearBackupKeep() *ServerUpdateOne {
+	_u.mutation.ClearBackupKeep()
+	return _u
+}
+
+// SetBackupKeepDays sets the "backup_keep_days" field.
+func (_u *ServerUpdateOne) SetBackupKeepDays(v int) *ServerUpdateOne {
+	_u.mutation.ResetBackupKeepDays()
+	_u.mutation.SetBackupKeepDays(v)
+	return _u
+}
+
+// SetNillableBackupKeepDays sets the "backup_keep_days" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableBackupKeepDays(v *int) *ServerUpdateOne {
+	if v != nil {
+		_u.SetBackupKeepDays(*v)
+	}
+	return _u
+}
+
+// AddBackupKeepDays adds value to the "backup_keep_days" field.
+func (_u *ServerUpdateOne) AddBackupKeepDays(v int) *ServerUpdateOne {
+	_u.mutation.AddBackupKeepDays(v)
+	return _u
+}
+
+// ClearBackupKeepDays clears the value of the "backup_keep_days" field.
+func (_u *ServerUpdateOne) ClearBackupKeepDays() *ServerUpdateOne {
+	_u.mutation.ClearBackupKeepDays()
+	return _u
+}
+
 // SetSuspended sets the "suspended" field.
 func (_u *ServerUpdateOne) SetSuspended(v bool) *ServerUpdateOne {
 	_u.mutation.SetSuspended(v)
@@ -2509,6 +2749,79 @@ func (_u *ServerUpdateOne) SetNillableInstallSeq(v *int64) *ServerUpdateOne {
 // AddInstallSeq adds value to the "install_seq" field.
 func (_u *ServerUpdateOne) AddInstallSeq(v int64) *ServerUpdateOne {
 	_u.mutation.AddInstallSeq(v)
+	return _u
+}
+
+// SetRestore sets the "restore" field.
+func (_u *ServerUpdateOne) SetRestore(v int64) *ServerUpdateOne {
+	_u.mutation.ResetRestore()
+	_u.mutation.SetRestore(v)
+	return _u
+}
+
+// SetNillableRestore sets the "restore" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableRestore(v *int64) *ServerUpdateOne {
+	if v != nil {
+		_u.SetRestore(*v)
+	}
+	return _u
+}
+
+// AddRestore adds value to the "restore" field.
+func (_u *ServerUpdateOne) AddRestore(v int64) *ServerUpdateOne {
+	_u.mutation.AddRestore(v)
+	return _u
+}
+
+// SetRestoreBackupID sets the "restore_backup_id" field.
+func (_u *ServerUpdateOne) SetRestoreBackupID(v string) *ServerUpdateOne {
+	_u.mutation.SetRestoreBackupID(v)
+	return _u
+}
+
+// SetNillableRestoreBackupID sets the "restore_backup_id" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableRestoreBackupID(v *string) *ServerUpdateOne {
+	if v != nil {
+		_u.SetRestoreBackupID(*v)
+	}
+	return _u
+}
+
+// ClearRestoreBackupID clears the value of the "restore_backup_id" field.
+func (_u *ServerUpdateOne) ClearRestoreBackupID() *ServerUpdateOne {
+	_u.mutation.ClearRestoreBackupID()
+	return _u
+}
+
+// SetRestoreTruncate sets the "restore_truncate" field.
+func (_u *ServerUpdateOne) SetRestoreTruncate(v bool) *ServerUpdateOne {
+	_u.mutation.SetRestoreTruncate(v)
+	return _u
+}
+
+// SetNillableRestoreTruncate sets the "restore_truncate" field if the given value is not nil.
+func (_u *ServerUpdateOne) SetNillableRestoreTruncate(v *bool) *ServerUpdateOne {
+	if v != nil {
+		_u.SetRestoreTruncate(*v)
+	}
+	return _u
+}
+
+// SetRestorePaths sets the "restore_paths" field.
+func (_u *ServerUpdateOne) SetRestorePaths(v []string) *ServerUpdateOne {
+	_u.mutation.SetRestorePaths(v)
+	return _u
+}
+
+// AppendRestorePaths appends value to the "restore_paths" field.
+func (_u *ServerUpdateOne) AppendRestorePaths(v []string) *ServerUpdateOne {
+	_u.mutation.AppendRestorePaths(v)
+	return _u
+}
+
+// ClearRestorePaths clears the value of the "restore_paths" field.
+func (_u *ServerUpdateOne) ClearRestorePaths() *ServerUpdateOne {
+	_u.mutation.ClearRestorePaths()
 	return _u
 }
 
@@ -3217,6 +3530,16 @@ func (_u *ServerUpdateOne) check() error {
 			return &ValidationError{Name: "backup_bytes_limit", err: fmt.Errorf(`ent: validator failed for field "Server.backup_bytes_limit": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.BackupKeep(); ok {
+		if err := server.BackupKeepValidator(v); err != nil {
+			return &ValidationError{Name: "backup_keep", err: fmt.Errorf(`ent: validator failed for field "Server.backup_keep": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.BackupKeepDays(); ok {
+		if err := server.BackupKeepDaysValidator(v); err != nil {
+			return &ValidationError{Name: "backup_keep_days", err: fmt.Errorf(`ent: validator failed for field "Server.backup_keep_days": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.Power(); ok {
 		if err := server.PowerValidator(v); err != nil {
 			return &ValidationError{Name: "power", err: fmt.Errorf(`ent: validator failed for field "Server.power": %w`, err)}
@@ -3240,6 +3563,11 @@ func (_u *ServerUpdateOne) check() error {
 	if v, ok := _u.mutation.InstallSeq(); ok {
 		if err := server.InstallSeqValidator(v); err != nil {
 			return &ValidationError{Name: "install_seq", err: fmt.Errorf(`ent: validator failed for field "Server.install_seq": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.Restore(); ok {
+		if err := server.RestoreValidator(v); err != nil {
+			return &ValidationError{Name: "restore", err: fmt.Errorf(`ent: validator failed for field "Server.restore": %w`, err)}
 		}
 	}
 	if v, ok := _u.mutation.State(); ok {
@@ -3432,6 +3760,24 @@ func (_u *ServerUpdateOne) sqlSave(ctx context.Context) (_node *Server, err erro
 	if _u.mutation.BackupBytesLimitCleared() {
 		_spec.ClearField(server.FieldBackupBytesLimit, field.TypeInt64)
 	}
+	if value, ok := _u.mutation.BackupKeep(); ok {
+		_spec.SetField(server.FieldBackupKeep, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedBackupKeep(); ok {
+		_spec.AddField(server.FieldBackupKeep, field.TypeInt, value)
+	}
+	if _u.mutation.BackupKeepCleared() {
+		_spec.ClearField(server.FieldBackupKeep, field.TypeInt)
+	}
+	if value, ok := _u.mutation.BackupKeepDays(); ok {
+		_spec.SetField(server.FieldBackupKeepDays, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedBackupKeepDays(); ok {
+		_spec.AddField(server.FieldBackupKeepDays, field.TypeInt, value)
+	}
+	if _u.mutation.BackupKeepDaysCleared() {
+		_spec.ClearField(server.FieldBackupKeepDays, field.TypeInt)
+	}
 	if value, ok := _u.mutation.Suspended(); ok {
 		_spec.SetField(server.FieldSuspended, field.TypeBool, value)
 	}
@@ -3461,6 +3807,32 @@ func (_u *ServerUpdateOne) sqlSave(ctx context.Context) (_node *Server, err erro
 	}
 	if value, ok := _u.mutation.AddedInstallSeq(); ok {
 		_spec.AddField(server.FieldInstallSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Restore(); ok {
+		_spec.SetField(server.FieldRestore, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedRestore(); ok {
+		_spec.AddField(server.FieldRestore, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.RestoreBackupID(); ok {
+		_spec.SetField(server.FieldRestoreBackupID, field.TypeString, value)
+	}
+	if _u.mutation.RestoreBackupIDCleared() {
+		_spec.ClearField(server.FieldRestoreBackupID, field.TypeString)
+	}
+	if value, ok := _u.mutation.RestoreTruncate(); ok {
+		_spec.SetField(server.FieldRestoreTruncate, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RestorePaths(); ok {
+		_spec.SetField(server.FieldRestorePaths, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedRestorePaths(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, server.FieldRestorePaths, value)
+		})
+	}
+	if _u.mutation.RestorePathsCleared() {
+		_spec.ClearField(server.FieldRestorePaths, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.PendingRestart(); ok {
 		_spec.SetField(server.FieldPendingRestart, field.TypeBool, value)

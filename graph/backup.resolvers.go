@@ -11,7 +11,88 @@ import (
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/backup"
 	"github.com/catalyst-panel/catalyst/ent/backupstorage"
+	"github.com/catalyst-panel/catalyst/graph/model"
+	"github.com/catalyst-panel/catalyst/graph/stream"
+	"github.com/catalyst-panel/catalyst/internal/backups"
+	"github.com/catalyst-panel/catalyst/internal/files"
 )
+
+func (r *backupStorageResolver) S3(ctx context.Context, obj *ent.BackupStorage) (*backups.S3, error) {
+	return r.r.Backups.Settings(ctx, obj)
+}
+
+func (r *mutationResolver) CreateBackup(ctx context.Context, input backups.CreateInput) (*model.CreateBackupPayload, error) {
+	row, err := r.r.Backups.Create(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CreateBackupPayload{Backup: row}, nil
+}
+
+func (r *mutationResolver) UpdateBackup(ctx context.Context, input backups.UpdateInput) (*model.UpdateBackupPayload, error) {
+	row, err := r.r.Backups.Update(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UpdateBackupPayload{Backup: row}, nil
+}
+
+func (r *mutationResolver) DeleteBackup(ctx context.Context, input model.DeleteBackupInput) (*model.DeleteBackupPayload, error) {
+	if err := r.r.Backups.Delete(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	return &model.DeleteBackupPayload{DeletedID: input.ID}, nil
+}
+
+func (r *mutationResolver) CancelBackup(ctx context.Context, input model.CancelBackupInput) (*model.CancelBackupPayload, error) {
+	row, err := r.r.Backups.Cancel(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CancelBackupPayload{Backup: row}, nil
+}
+
+func (r *mutationResolver) RestoreBackup(ctx context.Context, input backups.RestoreInput) (*backups.Restored, error) {
+	return r.r.Backups.Restore(ctx, input)
+}
+
+func (r *mutationResolver) CreateBackupDownload(ctx context.Context, input model.CreateBackupDownloadInput) (*files.Address, error) {
+	return r.r.Backups.CreateDownload(ctx, input.ID)
+}
+
+func (r *mutationResolver) SetBackupPolicy(ctx context.Context, input model.SetBackupPolicyInput) (*model.SetBackupPolicyPayload, error) {
+	row, err := r.r.Backups.SetPolicy(ctx, backups.Policy{
+		ServerID: input.ServerID, Limit: changed(input.BackupLimit), BytesLimit: changed(input.BackupBytesLimit),
+		Keep: changed(input.BackupKeep), KeepDays: changed(input.BackupKeepDays),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.SetBackupPolicyPayload{Server: row}, nil
+}
+
+func (r *mutationResolver) CreateBackupStorage(ctx context.Context, input backups.CreateStorageInput) (*model.CreateBackupStoragePayload, error) {
+	row, err := r.r.Backups.CreateStorage(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CreateBackupStoragePayload{BackupStorage: row}, nil
+}
+
+func (r *mutationResolver) UpdateBackupStorage(ctx context.Context, input backups.UpdateStorageInput) (*model.UpdateBackupStoragePayload, error) {
+	row, err := r.r.Backups.UpdateStorage(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UpdateBackupStoragePayload{BackupStorage: row}, nil
+}
+
+func (r *mutationResolver) DeleteBackupStorage(ctx context.Context, input model.DeleteBackupStorageInput) (*model.DeleteBackupStoragePayload, error) {
+	if err := r.r.Backups.DeleteStorage(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	return &model.DeleteBackupStoragePayload{DeletedID: input.ID}, nil
+}
 
 func (r *queryResolver) Backup(ctx context.Context, id string) (*ent.Backup, error) {
 	q, err := r.r.Client.Backup.Query().Where(backup.ID(id)).CollectFields(ctx, "Backup", "Node")
@@ -21,4 +102,10 @@ func (r *queryResolver) Backup(ctx context.Context, id string) (*ent.Backup, err
 func (r *queryResolver) BackupStorage(ctx context.Context, id string) (*ent.BackupStorage, error) {
 	q, err := r.r.Client.BackupStorage.Query().Where(backupstorage.ID(id)).CollectFields(ctx, "BackupStorage", "Node")
 	return single(ctx, "backup storage", q, err)
+}
+
+func (r *subscriptionResolver) BackupProgress(ctx context.Context, serverID string) (<-chan *backups.Progress, error) {
+	return stream.Start(ctx, r.r.Streams, func(ctx context.Context, send func(*backups.Progress) error) error {
+		return r.r.Backups.Follow(ctx, serverID, func(p backups.Progress) error { return send(&p) })
+	}), nil
 }

@@ -177,6 +177,8 @@ func (r *queryResolver) WebhookDeliveries(ctx context.Context, after *string, fi
 	})
 }
 
+func (r *Resolver) BackupStorage() exec.BackupStorageResolver { return &backupStorageResolver{r} }
+
 func (r *Resolver) HostNode() exec.HostNodeResolver { return &hostNodeResolver{r} }
 
 func (r *Resolver) Query() exec.QueryResolver { return &queryResolver{r} }
@@ -184,7 +186,8 @@ func (r *Resolver) Query() exec.QueryResolver { return &queryResolver{r} }
 func (r *Resolver) Server() exec.ServerResolver { return &serverResolver{r} }
 
 type (
-	hostNodeResolver struct{ r *Resolver }
-	queryResolver    struct{ r *Resolver }
-	serverResolver   struct{ r *Resolver }
+	backupStorageResolver struct{ r *Resolver }
+	hostNodeResolver      struct{ r *Resolver }
+	queryResolver         struct{ r *Resolver }
+	serverResolver        struct{ r *Resolver }
 )

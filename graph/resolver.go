@@ -13,6 +13,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/accounts"
 	"github.com/catalyst-panel/catalyst/internal/administration"
 	"github.com/catalyst-panel/catalyst/internal/alerts"
+	"github.com/catalyst-panel/catalyst/internal/backups"
 	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/console"
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -32,6 +33,7 @@ type Config struct {
 	Admin     *administration.Service
 	Webhooks  *webhooks.Service
 	Schedules *schedules.Service
+	Backups   *backups.Service
 	Changes   *changes.Feed
 	Accounts  *accounts.Service
 	Servers   *servers.Service
@@ -113,6 +115,15 @@ func unless[T any](o graphql.Omittable[*T], null T) *T {
 		return &null
 	}
 	return v
+}
+
+// changed returns what an input field changes: nil when it is absent, and what it is set to, which may be null.
+func changed[T any](o graphql.Omittable[*T]) **T {
+	v, given := o.ValueOK()
+	if !given {
+		return nil
+	}
+	return &v
 }
 
 // given returns the value of a field that cannot be cleared: null is refused.

@@ -40,7 +40,7 @@ func Size(ctx context.Context, tree *files.Tree, p Packing) (int64, error) {
 	var sum int64
 	for _, name := range p.Paths {
 		err := tree.Walk(ctx, name, func(v *files.Visit) error {
-			if p.Leave != nil && v.Path != "." && p.Leave(v.Path) {
+			if v.Path != "." && p.leaves(v.Entry) {
 				if v.Kind == files.Directory {
 					return fs.SkipDir
 				}

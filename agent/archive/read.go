@@ -77,8 +77,19 @@ func scan(ctx context.Context, f *files.File, format Format, limits Limits, told
 	if format == Zip {
 		return s.zip(f, size)
 	}
-	in := &counted{ctx: ctx, from: f, told: func(n int64) { s.in += n }}
-	plain, done, err := decompress(in, format)
+	return s.compressed(f, format, 1)
+}
+
+// scanStream is as scan, for a tar that comes as a stream.
+func scanStream(ctx context.Context, from io.Reader, format Format, o Options, each func(member) error) error {
+	s := &scanner{ctx: ctx, limits: o.Limits, told: o.Progress, each: each}
+	return s.compressed(from, format, max(1, o.Threads))
+}
+
+// compressed reads a tar through its compression.
+func (s *scanner) compressed(from io.Reader, format Format, threads int) error {
+	in := &counted{ctx: s.ctx, from: from, told: func(n int64) { s.in += n }}
+	plain, done, err := decompress(in, format, threads)
 	if err != nil {
 		return foreign(err)
 	}
@@ -99,7 +110,7 @@ type scanner struct {
 }
 
 // decompress undoes the compression around a tar.
-func decompress(in io.Reader, format Format) (io.Reader, func(), error) {
+func decompress(in io.Reader, format Format, threads int) (io.Reader, func(), error) {
 	switch format {
 	case Tar:
 		return in, func() {}, nil
@@ -107,7 +118,7 @@ func decompress(in io.Reader, format Format) (io.Reader, func(), error) {
 		z, err := gzip.NewReader(in)
 		return z, func() {}, err
 	case TarZstd:
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderMaxWindow(maxWindow))
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(threads), zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, nil, err
 		}

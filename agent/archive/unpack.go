@@ -19,6 +19,8 @@ type Unpacked struct {
 	Bytes   int64
 	// LeftOut counts what could not be taken over: devices, pipes, and links that lead out.
 	LeftOut int
+	// Alone are hard links, by their names, to files of the archive that were not unpacked.
+	Alone map[string]string
 }
 
 // Options says how an archive is unpacked.
@@ -28,6 +30,11 @@ type Options struct {
 	Leave func(path string) bool
 	// Progress is told how many bytes of the archive were read; nil when nobody asks.
 	Progress Scanned
+	// Whole takes everything over as it was: links wherever they lead, and the exact modes of directories. It is for archives
+	// of the server's own files.
+	Whole bool
+	// Threads is how many threads decompress; one when 0.
+	Threads int
 }
 
 // Unpack unpacks an archive of the tree into a directory of it, which is made when it is missing. What is there is replaced
@@ -49,7 +56,7 @@ func Unpack(ctx context.Context, tree *files.Tree, archive, into string, o Optio
 	if err != nil {
 		return Unpacked{}, err
 	}
-	u := &unpacker{into: staged.Tree, leave: func(name string) bool { return o.Leave != nil && o.Leave(path.Join(into, name)) }}
+	u := &unpacker{into: staged.Tree, whole: o.Whole, leave: func(name string) bool { return o.Leave != nil && o.Leave(path.Join(into, name)) }}
 	err = u.read(ctx, f, format, o)
 	if err == nil {
 		err = staged.MergeInto(ctx, into)
@@ -57,25 +64,47 @@ func Unpack(ctx context.Context, tree *files.Tree, archive, into string, o Optio
 	return u.done, errors.Join(err, staged.Discard(context.WithoutCancel(ctx)))
 }
 
+// Extract unpacks an archive that comes as a stream into a directory that nobody else sees. Nothing is undone after an
+// error: the caller throws the directory away.
+func Extract(ctx context.Context, from io.Reader, format Format, into *files.Tree, o Options) (Unpacked, error) {
+	u := &unpacker{into: into, whole: o.Whole, leave: func(name string) bool { return o.Leave != nil && o.Leave(name) }}
+	if err := scanStream(ctx, from, format, o, u.take); err != nil {
+		return u.done, err
+	}
+	return u.done, u.finish()
+}
+
 type unpacker struct {
 	into  *files.Tree
+	whole bool
 	leave func(name string) bool
 	links []member // made last, so that nothing is written through them
 	dirs  []member // get their modes and times when they are full
 	done  Unpacked
+
+	buffer []byte
 }
 
 func (u *unpacker) read(ctx context.Context, f *files.File, format Format, o Options) error {
 	if err := scan(ctx, f, format, o.Limits, o.Progress, u.take); err != nil {
 		return err
 	}
+	return u.finish()
+}
+
+// finish makes the links, and gives the directories their modes and times.
+func (u *unpacker) finish() error {
 	for _, l := range u.links {
 		if err := u.link(l); err != nil {
 			return err
 		}
 	}
 	for _, d := range slices.Backward(u.dirs) {
-		if err := errors.Join(u.into.Chmod(d.name, d.mode|0o700), u.into.Chtimes(d.name, d.modified, d.modified)); err != nil {
+		mode := d.mode
+		if !u.whole {
+			mode |= 0o700
+		}
+		if err := errors.Join(u.into.Chmod(d.name, mode), u.into.Chtimes(d.name, d.modified, d.modified)); err != nil {
 			return err
 		}
 	}
@@ -132,7 +161,10 @@ func (u *unpacker) file(m member) error {
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(f, m.content)
+	if u.buffer == nil {
+		u.buffer = make([]byte, bufferSize)
+	}
+	n, err := io.CopyBuffer(plain{f}, m.content, u.buffer)
 	if u.done.Bytes += n; err != nil {
 		return errors.Join(foreign(err), f.Close())
 	}
@@ -149,7 +181,10 @@ func (u *unpacker) hard(m member) error {
 		err = errors.Join(u.into.RemoveFile(m.name), u.into.Link(m.hard, m.name))
 	}
 	if errors.Is(err, fs.ErrNotExist) || m.hard == m.name {
-		u.done.LeftOut++
+		if u.done.LeftOut++; u.done.Alone == nil {
+			u.done.Alone = make(map[string]string)
+		}
+		u.done.Alone[m.name] = m.hard
 		return nil
 	}
 	return err
@@ -160,7 +195,11 @@ func (u *unpacker) link(m member) error {
 	if err := u.into.MkdirParents(m.name); err != nil {
 		return err
 	}
-	err := u.into.Symlink(m.target, m.name)
+	symlink := u.into.Symlink
+	if u.whole {
+		symlink = u.into.SymlinkAnywhere
+	}
+	err := symlink(m.target, m.name)
 	switch {
 	case err == nil:
 		return u.into.Chtimes(m.name, m.modified, m.modified)

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/pgzip"
 
 	"github.com/catalyst-panel/catalyst/agent/files"
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -23,23 +24,35 @@ type Packing struct {
 	Format Format
 	// Paths are files and directories of the tree.
 	Paths []string
-	// Leave says what is left out, by its clean path; nil leaves nothing out.
+	// Leave says what is left out, by its clean path; a directory is asked for with a slash at its end, too. nil leaves nothing
+	// out.
 	Leave func(path string) bool
 	// Progress is told of bytes as they are read; nil when nobody asks.
 	Progress func(bytes int64)
+	// HardLinks makes further names of a file links to the first; else each is a file of its own. For tars only.
+	HardLinks bool
+	// Threads is how many threads compress; one when 0.
+	Threads int
+	// Packed is told of each name; nil when nobody asks.
+	Packed func(files.Entry)
+}
+
+// leaves reports whether something is left out.
+func (p *Packing) leaves(e files.Entry) bool {
+	return p.Leave != nil && (p.Leave(e.Path) || e.Kind == files.Directory && p.Leave(e.Path+"/"))
 }
 
 // Write packs files into w. The names in the archive are relative to the directory that holds all of the paths.
 func Write(ctx context.Context, w io.Writer, tree *files.Tree, p Packing) error {
-	out, err := newWriter(w, p.Format)
-	if err != nil {
-		return err
-	}
 	base, err := common(p.Paths)
 	if err != nil {
 		return err
 	}
-	packer := &packer{ctx: ctx, out: out, base: base, packing: p, seen: make(map[string]bool)}
+	out, err := newWriter(w, p.Format, p.Threads)
+	if err != nil {
+		return err
+	}
+	packer := &packer{ctx: ctx, out: out, base: base, packing: p, seen: make(map[string]bool), first: make(map[any]string)}
 	for _, name := range p.Paths {
 		if err := tree.Walk(ctx, name, packer.visit); err != nil {
 			return errors.Join(err, out.abort())
@@ -82,6 +95,8 @@ type packer struct {
 	base    string
 	packing Packing
 	seen    map[string]bool // names of the paths themselves, which may lie in each other
+	first   map[any]string  // the first name of each file that has several
+	buffer  []byte
 }
 
 // visit packs one name.
@@ -90,7 +105,7 @@ func (p *packer) visit(v *files.Visit) error {
 	switch {
 	case v.Path == ".":
 		return nil
-	case p.packing.Leave != nil && p.packing.Leave(v.Path), len(p.packing.Paths) > 1 && p.seen[name]:
+	case p.packing.leaves(v.Entry), len(p.packing.Paths) > 1 && p.seen[name]:
 		if v.Kind == files.Directory {
 			return fs.SkipDir
 		}
@@ -102,11 +117,34 @@ func (p *packer) visit(v *files.Visit) error {
 	case files.Regular:
 		return p.file(v, name)
 	case files.Directory, files.Symlink:
-		_, err := p.out.begin(item{name: name, entry: v.Entry})
+		_, err := p.begin(item{name: name, entry: v.Entry})
 		return err
 	case files.Other:
 	}
 	return nil
+}
+
+// begin begins an item, and tells of it.
+func (p *packer) begin(i item) (io.Writer, error) {
+	if p.packing.Packed != nil {
+		p.packing.Packed(i.entry)
+	}
+	return p.out.begin(i)
+}
+
+// link packs a further name of a file as a link; it reports whether it is one.
+func (p *packer) link(e files.Entry, name string) (bool, error) {
+	id, several := e.Shared()
+	if !several || !p.packing.HardLinks {
+		return false, nil
+	}
+	first, known := p.first[id]
+	if !known {
+		p.first[id] = name
+		return false, nil
+	}
+	_, err := p.begin(item{name: name, entry: e, hard: first})
+	return true, err
 }
 
 // file packs a file as long as it is at its opening: what is cut off meanwhile becomes zeros, as tar does it.
@@ -123,17 +161,29 @@ func (p *packer) file(v *files.Visit, name string) error {
 	if err != nil {
 		return err
 	}
-	w, err := p.out.begin(item{name: name, entry: e})
+	if linked, err := p.link(e, name); linked || err != nil {
+		return err
+	}
+	w, err := p.begin(item{name: name, entry: e})
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(w, &counted{ctx: p.ctx, from: io.LimitReader(f, e.Size), told: p.packing.Progress})
+	if p.buffer == nil {
+		p.buffer = make([]byte, bufferSize)
+	}
+	n, err := io.CopyBuffer(plain{w}, &counted{ctx: p.ctx, from: io.LimitReader(f, e.Size), told: p.packing.Progress}, p.buffer)
 	if err != nil {
 		return err
 	}
 	_, err = io.CopyN(w, zeros{}, e.Size-n)
 	return err
 }
+
+// bufferSize is how much is read at once, in bytes.
+const bufferSize = 256 << 10
+
+// plain is a writer and nothing else, so that a copy uses the buffer that it is given.
+type plain struct{ io.Writer }
 
 // counted reads, tells how much, and ends with a context.
 type counted struct {
@@ -166,6 +216,7 @@ func (zeros) Read(b []byte) (int, error) {
 type item struct {
 	name  string
 	entry files.Entry
+	hard  string // the name of the file that it is a hard link to
 }
 
 // writer writes one kind of archive.
@@ -178,19 +229,31 @@ type writer interface {
 	abort() error
 }
 
-func newWriter(w io.Writer, f Format) (writer, error) {
+func newWriter(w io.Writer, f Format, threads int) (writer, error) {
 	switch f {
 	case Zip:
 		return &zipWriter{zip.NewWriter(w)}, nil
 	case Tar:
 		return &tarWriter{tar.NewWriter(w), nil, func() {}}, nil
 	case TarGzip:
+		if threads > 1 {
+			z := pgzip.NewWriter(w)
+			err := z.SetConcurrency(pieceSize, threads)
+			return &tarWriter{tar.NewWriter(z), z, func() { _ = z.Close() }}, err
+		}
 		z, err := gzip.NewWriterLevel(w, gzip.BestSpeed+1)
 		if err != nil {
 			return nil, fmt.Errorf("begin to compress: %w", err)
 		}
 		return &tarWriter{tar.NewWriter(z), z, func() {}}, nil
 	case TarZstd:
+		if threads > 1 {
+			z, err := newFrames(w, threads)
+			if err != nil {
+				return nil, fmt.Errorf("begin to compress: %w", err)
+			}
+			return &tarWriter{tar.NewWriter(z), z, z.abort}, nil
+		}
 		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(4<<20))
 		if err != nil {
 			return nil, fmt.Errorf("begin to compress: %w", err)
@@ -216,6 +279,9 @@ func (w *tarWriter) begin(i item) (io.Writer, error) {
 		h.Typeflag, h.Linkname = tar.TypeSymlink, i.entry.Target
 	case files.Regular, files.Other:
 		h.Typeflag, h.Size = tar.TypeReg, i.entry.Size
+		if i.hard != "" {
+			h.Typeflag, h.Size, h.Linkname = tar.TypeLink, 0, i.hard
+		}
 	}
 	return w.tar, w.tar.WriteHeader(h)
 }

@@ -204,6 +204,19 @@ func (t *Tree) Symlink(target, name string) error {
 	if !linkStays(name, target) {
 		return errEscapes
 	}
+	return t.SymlinkAnywhere(target, name)
+}
+
+// SymlinkAnywhere is as Symlink, but the link may lead anywhere: nothing here follows it. It is for what the server's
+// program made itself.
+func (t *Tree) SymlinkAnywhere(target, name string) error {
+	name, err := Clean(name)
+	if err != nil {
+		return err
+	}
+	if target == "" || len(target) >= maxPath || strings.IndexByte(target, 0) >= 0 {
+		return errEscapes
+	}
 	dir, base, err := t.parent(name)
 	if err != nil {
 		return explain(err)

@@ -40,7 +40,11 @@ type Entry struct {
 	Target string
 
 	inode inode
+	names uint64
 }
+
+// Shared reports whether a file has several names, and what they have in common.
+func (e Entry) Shared() (id any, several bool) { return e.inode, e.Kind == Regular && e.names > 1 }
 
 // Name is the last part of the path, "." for the root.
 func (e Entry) Name() string { return path.Base(e.Path) }
@@ -97,7 +101,7 @@ func describe(dir *os.File, base, name string) (Entry, error) {
 
 func entryOf(st *unix.Stat_t, name string) Entry {
 	e := Entry{
-		Path: name, Mode: fs.FileMode(st.Mode & 0o777), ModifiedAt: time.Unix(st.Mtim.Unix()), inode: inode{st.Dev, st.Ino},
+		Path: name, Mode: fs.FileMode(st.Mode & 0o777), ModifiedAt: time.Unix(st.Mtim.Unix()), inode: inode{st.Dev, st.Ino}, names: st.Nlink,
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:

@@ -203,8 +203,12 @@ func (f *File) Chmod(mode fs.FileMode) error { return explain(f.file.Chmod(mode.
 
 // Chtimes changes the times of the last access and change of the content.
 func (f *File) Chtimes(accessed, modified time.Time) error {
-	times := []unix.Timeval{unix.NsecToTimeval(accessed.UnixNano()), unix.NsecToTimeval(modified.UnixNano())}
-	return explain(unix.Futimes(int(f.file.Fd()), times))
+	times := []unix.Timespec{unix.NsecToTimespec(accessed.UnixNano()), unix.NsecToTimespec(modified.UnixNano())}
+	err := unix.UtimesNanoAt(int(f.file.Fd()), "", times, unix.AT_EMPTY_PATH)
+	if errors.Is(err, unix.EINVAL) { // a system before Linux 5.8, which then keeps microseconds
+		err = unix.Futimes(int(f.file.Fd()), []unix.Timeval{unix.NsecToTimeval(accessed.UnixNano()), unix.NsecToTimeval(modified.UnixNano())})
+	}
+	return explain(err)
 }
 
 // Size is the length at this moment.

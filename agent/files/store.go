@@ -90,7 +90,7 @@ func (s *Store) share(serverID string) *shared {
 	defer s.mu.Unlock()
 	if s.shares[serverID] == nil {
 		s.shares[serverID] = &shared{ledger: &ledger{
-			life: s.life, free: s.space.look, measure: func(ctx context.Context) (Usage, error) { return s.measure(ctx, serverID) },
+			life: s.life, free: s.space.look, measure: func(ctx context.Context) (Usage, error) { return s.measure(ctx, serverID, counting...) },
 		}}
 	}
 	return s.shares[serverID]

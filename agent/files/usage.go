@@ -38,10 +38,13 @@ func (s *Store) Usage(ctx context.Context, serverID string) (Usage, error) {
 	return l.refresh(ctx)
 }
 
-// measure walks through everything that counts.
-func (s *Store) measure(ctx context.Context, serverID string) (Usage, error) {
+// counting are the directories of a server that count.
+var counting = []string{FilesDir, stagingDir, uploadsDir}
+
+// measure walks through directories of a server.
+func (s *Store) measure(ctx context.Context, serverID string, names ...string) (Usage, error) {
 	w := walk{seen: map[inode]struct{}{}}
-	for _, name := range []string{FilesDir, stagingDir, uploadsDir} {
+	for _, name := range names {
 		dir, err := s.root.OpenFile(path.Join(serverID, name), os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -499,7 +499,9 @@ type Desired struct {
 	CrashResets uint64 `protobuf:"varint,4,opt,name=crash_resets,json=crashResets,proto3" json:"crash_resets,omitempty"`
 	// install numbers the installations that were asked for; 0 when there was none. A greater number than the last that was
 	// begun asks for one, before anything is started. KILL drops what was asked for and has not begun.
-	Install       uint64 `protobuf:"varint,20,opt,name=install,proto3" json:"install,omitempty"`
+	Install uint64 `protobuf:"varint,20,opt,name=install,proto3" json:"install,omitempty"`
+	// restore numbers the restorations that were asked for, as install does with installations.
+	Restore       uint64 `protobuf:"varint,30,opt,name=restore,proto3" json:"restore,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -569,6 +571,13 @@ func (x *Desired) GetInstall() uint64 {
 	return 0
 }
 
+func (x *Desired) GetRestore() uint64 {
+	if x != nil {
+		return x.Restore
+	}
+	return 0
+}
+
 // ServerSpec is everything the agent needs to run a server. Placeholders are already resolved.
 type ServerSpec struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -602,8 +611,10 @@ type ServerSpec struct {
 	// The image's own entrypoint runs the shell line, which it finds in the variable STARTUP. Without containers it is run
 	// as usual.
 	ImageEntrypoint bool `protobuf:"varint,32,opt,name=image_entrypoint,json=imageEntrypoint,proto3" json:"image_entrypoint,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// restore is what the wanted restoration puts in the place of the server's files; absent when none is wanted.
+	Restore       *RestoreSpec `protobuf:"bytes,40,opt,name=restore,proto3" json:"restore,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServerSpec) Reset() {
@@ -783,6 +794,111 @@ func (x *ServerSpec) GetImageEntrypoint() bool {
 	return false
 }
 
+func (x *ServerSpec) GetRestore() *RestoreSpec {
+	if x != nil {
+		return x.Restore
+	}
+	return nil
+}
+
+// RestoreSpec is how a server's files are restored from a backup.
+type RestoreSpec struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	BackupId string                 `protobuf:"bytes,1,opt,name=backup_id,json=backupId,proto3" json:"backup_id,omitempty"`
+	// SHA-256 of the archive in hexadecimal digits: another archive is refused.
+	Checksum string `protobuf:"bytes,2,opt,name=checksum,proto3" json:"checksum,omitempty"`
+	Gzip     bool   `protobuf:"varint,3,opt,name=gzip,proto3" json:"gzip,omitempty"`
+	// Length of the archive.
+	Size int64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	// Address of the archive; empty when it is on the node's own disk.
+	Url string `protobuf:"bytes,5,opt,name=url,proto3" json:"url,omitempty"`
+	// Whether files that the backup does not have go.
+	Truncate bool `protobuf:"varint,6,opt,name=truncate,proto3" json:"truncate,omitempty"`
+	// What is restored; everything when there are none. Bytes, as in files.proto.
+	Paths         [][]byte `protobuf:"bytes,7,rep,name=paths,proto3" json:"paths,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreSpec) Reset() {
+	*x = RestoreSpec{}
+	mi := &file_agent_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreSpec) ProtoMessage() {}
+
+func (x *RestoreSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreSpec.ProtoReflect.Descriptor instead.
+func (*RestoreSpec) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RestoreSpec) GetBackupId() string {
+	if x != nil {
+		return x.BackupId
+	}
+	return ""
+}
+
+func (x *RestoreSpec) GetChecksum() string {
+	if x != nil {
+		return x.Checksum
+	}
+	return ""
+}
+
+func (x *RestoreSpec) GetGzip() bool {
+	if x != nil {
+		return x.Gzip
+	}
+	return false
+}
+
+func (x *RestoreSpec) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *RestoreSpec) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *RestoreSpec) GetTruncate() bool {
+	if x != nil {
+		return x.Truncate
+	}
+	return false
+}
+
+func (x *RestoreSpec) GetPaths() [][]byte {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
 // ConfigFile is a configuration file below the server's root.
 type ConfigFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -796,7 +912,7 @@ type ConfigFile struct {
 
 func (x *ConfigFile) Reset() {
 	*x = ConfigFile{}
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +924,7 @@ func (x *ConfigFile) String() string {
 func (*ConfigFile) ProtoMessage() {}
 
 func (x *ConfigFile) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +937,7 @@ func (x *ConfigFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigFile.ProtoReflect.Descriptor instead.
 func (*ConfigFile) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{5}
+	return file_agent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConfigFile) GetPath() string {
@@ -861,7 +977,7 @@ type ConfigReplacement struct {
 
 func (x *ConfigReplacement) Reset() {
 	*x = ConfigReplacement{}
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +989,7 @@ func (x *ConfigReplacement) String() string {
 func (*ConfigReplacement) ProtoMessage() {}
 
 func (x *ConfigReplacement) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1002,7 @@ func (x *ConfigReplacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigReplacement.ProtoReflect.Descriptor instead.
 func (*ConfigReplacement) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{6}
+	return file_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ConfigReplacement) GetMatch() string {
@@ -929,7 +1045,7 @@ type InstallSpec struct {
 
 func (x *InstallSpec) Reset() {
 	*x = InstallSpec{}
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1057,7 @@ func (x *InstallSpec) String() string {
 func (*InstallSpec) ProtoMessage() {}
 
 func (x *InstallSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1070,7 @@ func (x *InstallSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallSpec.ProtoReflect.Descriptor instead.
 func (*InstallSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{7}
+	return file_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *InstallSpec) GetImage() string {
@@ -1014,7 +1130,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1026,7 +1142,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1039,7 +1155,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{8}
+	return file_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Limits) GetMemory() int64 {
@@ -1091,7 +1207,7 @@ type StopSpec struct {
 
 func (x *StopSpec) Reset() {
 	*x = StopSpec{}
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1219,7 @@ func (x *StopSpec) String() string {
 func (*StopSpec) ProtoMessage() {}
 
 func (x *StopSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1232,7 @@ func (x *StopSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopSpec.ProtoReflect.Descriptor instead.
 func (*StopSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{9}
+	return file_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StopSpec) GetCommand() string {
@@ -1152,7 +1268,7 @@ type CrashSpec struct {
 
 func (x *CrashSpec) Reset() {
 	*x = CrashSpec{}
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1280,7 @@ func (x *CrashSpec) String() string {
 func (*CrashSpec) ProtoMessage() {}
 
 func (x *CrashSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1293,7 @@ func (x *CrashSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CrashSpec.ProtoReflect.Descriptor instead.
 func (*CrashSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{10}
+	return file_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CrashSpec) GetPolicy() CrashPolicy {
@@ -1216,7 +1332,7 @@ type ConsoleSpec struct {
 
 func (x *ConsoleSpec) Reset() {
 	*x = ConsoleSpec{}
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1344,7 @@ func (x *ConsoleSpec) String() string {
 func (*ConsoleSpec) ProtoMessage() {}
 
 func (x *ConsoleSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1357,7 @@ func (x *ConsoleSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleSpec.ProtoReflect.Descriptor instead.
 func (*ConsoleSpec) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{11}
+	return file_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConsoleSpec) GetBurstLines() int64 {
@@ -1290,7 +1406,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1418,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1431,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{12}
+	return file_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Port) GetIp() string {
@@ -1363,7 +1479,7 @@ type Observed struct {
 
 func (x *Observed) Reset() {
 	*x = Observed{}
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +1491,7 @@ func (x *Observed) String() string {
 func (*Observed) ProtoMessage() {}
 
 func (x *Observed) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1504,7 @@ func (x *Observed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observed.ProtoReflect.Descriptor instead.
 func (*Observed) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{13}
+	return file_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Observed) GetServerId() string {
@@ -1477,7 +1593,7 @@ type SyncRequest struct {
 
 func (x *SyncRequest) Reset() {
 	*x = SyncRequest{}
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1489,7 +1605,7 @@ func (x *SyncRequest) String() string {
 func (*SyncRequest) ProtoMessage() {}
 
 func (x *SyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +1618,7 @@ func (x *SyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncRequest.ProtoReflect.Descriptor instead.
 func (*SyncRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{14}
+	return file_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SyncRequest) GetServers() []*ApplyServerRequest {
@@ -1522,7 +1638,7 @@ type SyncResponse struct {
 
 func (x *SyncResponse) Reset() {
 	*x = SyncResponse{}
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1650,7 @@ func (x *SyncResponse) String() string {
 func (*SyncResponse) ProtoMessage() {}
 
 func (x *SyncResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1663,7 @@ func (x *SyncResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncResponse.ProtoReflect.Descriptor instead.
 func (*SyncResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{15}
+	return file_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SyncResponse) GetServers() []*Observed {
@@ -1567,7 +1683,7 @@ type ApplyServerRequest struct {
 
 func (x *ApplyServerRequest) Reset() {
 	*x = ApplyServerRequest{}
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1579,7 +1695,7 @@ func (x *ApplyServerRequest) String() string {
 func (*ApplyServerRequest) ProtoMessage() {}
 
 func (x *ApplyServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1592,7 +1708,7 @@ func (x *ApplyServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyServerRequest.ProtoReflect.Descriptor instead.
 func (*ApplyServerRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{16}
+	return file_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ApplyServerRequest) GetSpec() *ServerSpec {
@@ -1618,7 +1734,7 @@ type ApplyServerResponse struct {
 
 func (x *ApplyServerResponse) Reset() {
 	*x = ApplyServerResponse{}
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +1746,7 @@ func (x *ApplyServerResponse) String() string {
 func (*ApplyServerResponse) ProtoMessage() {}
 
 func (x *ApplyServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +1759,7 @@ func (x *ApplyServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyServerResponse.ProtoReflect.Descriptor instead.
 func (*ApplyServerResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{17}
+	return file_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ApplyServerResponse) GetObserved() *Observed {
@@ -1663,7 +1779,7 @@ type RemoveServerRequest struct {
 
 func (x *RemoveServerRequest) Reset() {
 	*x = RemoveServerRequest{}
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1675,7 +1791,7 @@ func (x *RemoveServerRequest) String() string {
 func (*RemoveServerRequest) ProtoMessage() {}
 
 func (x *RemoveServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1688,7 +1804,7 @@ func (x *RemoveServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveServerRequest.ProtoReflect.Descriptor instead.
 func (*RemoveServerRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{18}
+	return file_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RemoveServerRequest) GetServerId() string {
@@ -1713,7 +1829,7 @@ type RemoveServerResponse struct {
 
 func (x *RemoveServerResponse) Reset() {
 	*x = RemoveServerResponse{}
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1841,7 @@ func (x *RemoveServerResponse) String() string {
 func (*RemoveServerResponse) ProtoMessage() {}
 
 func (x *RemoveServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1854,7 @@ func (x *RemoveServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveServerResponse.ProtoReflect.Descriptor instead.
 func (*RemoveServerResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{19}
+	return file_agent_proto_rawDescGZIP(), []int{20}
 }
 
 type SendInputRequest struct {
@@ -1752,7 +1868,7 @@ type SendInputRequest struct {
 
 func (x *SendInputRequest) Reset() {
 	*x = SendInputRequest{}
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1764,7 +1880,7 @@ func (x *SendInputRequest) String() string {
 func (*SendInputRequest) ProtoMessage() {}
 
 func (x *SendInputRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1777,7 +1893,7 @@ func (x *SendInputRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendInputRequest.ProtoReflect.Descriptor instead.
 func (*SendInputRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{20}
+	return file_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SendInputRequest) GetServerId() string {
@@ -1804,7 +1920,7 @@ type SendInputResponse struct {
 
 func (x *SendInputResponse) Reset() {
 	*x = SendInputResponse{}
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +1932,7 @@ func (x *SendInputResponse) String() string {
 func (*SendInputResponse) ProtoMessage() {}
 
 func (x *SendInputResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +1945,7 @@ func (x *SendInputResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendInputResponse.ProtoReflect.Descriptor instead.
 func (*SendInputResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{21}
+	return file_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SendInputResponse) GetSeq() uint64 {
@@ -1848,7 +1964,7 @@ type ResetCrashCountRequest struct {
 
 func (x *ResetCrashCountRequest) Reset() {
 	*x = ResetCrashCountRequest{}
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1860,7 +1976,7 @@ func (x *ResetCrashCountRequest) String() string {
 func (*ResetCrashCountRequest) ProtoMessage() {}
 
 func (x *ResetCrashCountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1873,7 +1989,7 @@ func (x *ResetCrashCountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetCrashCountRequest.ProtoReflect.Descriptor instead.
 func (*ResetCrashCountRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{22}
+	return file_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ResetCrashCountRequest) GetServerId() string {
@@ -1891,7 +2007,7 @@ type ResetCrashCountResponse struct {
 
 func (x *ResetCrashCountResponse) Reset() {
 	*x = ResetCrashCountResponse{}
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1903,7 +2019,7 @@ func (x *ResetCrashCountResponse) String() string {
 func (*ResetCrashCountResponse) ProtoMessage() {}
 
 func (x *ResetCrashCountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1916,7 +2032,7 @@ func (x *ResetCrashCountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetCrashCountResponse.ProtoReflect.Descriptor instead.
 func (*ResetCrashCountResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{23}
+	return file_agent_proto_rawDescGZIP(), []int{24}
 }
 
 type StatsSample struct {
@@ -1941,7 +2057,7 @@ type StatsSample struct {
 
 func (x *StatsSample) Reset() {
 	*x = StatsSample{}
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +2069,7 @@ func (x *StatsSample) String() string {
 func (*StatsSample) ProtoMessage() {}
 
 func (x *StatsSample) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +2082,7 @@ func (x *StatsSample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsSample.ProtoReflect.Descriptor instead.
 func (*StatsSample) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{24}
+	return file_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StatsSample) GetServerId() string {
@@ -2057,7 +2173,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2069,7 +2185,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2082,7 +2198,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{25}
+	return file_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StatsRequest) GetServerIds() []string {
@@ -2111,7 +2227,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2239,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2252,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{26}
+	return file_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StatsResponse) GetSamples() []*StatsSample {
@@ -2164,7 +2280,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2292,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2305,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EventsRequest) GetAcknowledged() uint64 {
@@ -2211,6 +2327,7 @@ type EventsResponse struct {
 	//	*EventsResponse_Dropped
 	//	*EventsResponse_InstallProgress
 	//	*EventsResponse_FileActivity
+	//	*EventsResponse_RestoreProgress
 	Event         isEventsResponse_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2218,7 +2335,7 @@ type EventsResponse struct {
 
 func (x *EventsResponse) Reset() {
 	*x = EventsResponse{}
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2347,7 @@ func (x *EventsResponse) String() string {
 func (*EventsResponse) ProtoMessage() {}
 
 func (x *EventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2360,7 @@ func (x *EventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsResponse.ProtoReflect.Descriptor instead.
 func (*EventsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *EventsResponse) GetSeq() uint64 {
@@ -2312,6 +2429,15 @@ func (x *EventsResponse) GetFileActivity() *FileActivity {
 	return nil
 }
 
+func (x *EventsResponse) GetRestoreProgress() *RestoreProgress {
+	if x != nil {
+		if x, ok := x.Event.(*EventsResponse_RestoreProgress); ok {
+			return x.RestoreProgress
+		}
+	}
+	return nil
+}
+
 type isEventsResponse_Event interface {
 	isEventsResponse_Event()
 }
@@ -2338,6 +2464,10 @@ type EventsResponse_FileActivity struct {
 	FileActivity *FileActivity `protobuf:"bytes,21,opt,name=file_activity,json=fileActivity,proto3,oneof"`
 }
 
+type EventsResponse_RestoreProgress struct {
+	RestoreProgress *RestoreProgress `protobuf:"bytes,30,opt,name=restore_progress,json=restoreProgress,proto3,oneof"`
+}
+
 func (*EventsResponse_ServerState) isEventsResponse_Event() {}
 
 func (*EventsResponse_Usage) isEventsResponse_Event() {}
@@ -2347,6 +2477,8 @@ func (*EventsResponse_Dropped) isEventsResponse_Event() {}
 func (*EventsResponse_InstallProgress) isEventsResponse_Event() {}
 
 func (*EventsResponse_FileActivity) isEventsResponse_Event() {}
+
+func (*EventsResponse_RestoreProgress) isEventsResponse_Event() {}
 
 type Usage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2358,7 +2490,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2370,7 +2502,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2383,7 +2515,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Usage) GetNode() *StatsSample {
@@ -2414,7 +2546,7 @@ type InstallProgress struct {
 
 func (x *InstallProgress) Reset() {
 	*x = InstallProgress{}
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2426,7 +2558,7 @@ func (x *InstallProgress) String() string {
 func (*InstallProgress) ProtoMessage() {}
 
 func (x *InstallProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2439,7 +2571,7 @@ func (x *InstallProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallProgress.ProtoReflect.Descriptor instead.
 func (*InstallProgress) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *InstallProgress) GetServerId() string {
@@ -2478,7 +2610,7 @@ type FileActivity struct {
 
 func (x *FileActivity) Reset() {
 	*x = FileActivity{}
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2490,7 +2622,7 @@ func (x *FileActivity) String() string {
 func (*FileActivity) ProtoMessage() {}
 
 func (x *FileActivity) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2503,7 +2635,7 @@ func (x *FileActivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileActivity.ProtoReflect.Descriptor instead.
 func (*FileActivity) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FileActivity) GetServerId() string {
@@ -2553,7 +2685,7 @@ type FileDeed struct {
 
 func (x *FileDeed) Reset() {
 	*x = FileDeed{}
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2565,7 +2697,7 @@ func (x *FileDeed) String() string {
 func (*FileDeed) ProtoMessage() {}
 
 func (x *FileDeed) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2578,7 +2710,7 @@ func (x *FileDeed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileDeed.ProtoReflect.Descriptor instead.
 func (*FileDeed) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FileDeed) GetKind() string {
@@ -2616,6 +2748,75 @@ func (x *FileDeed) GetBytes() int64 {
 	return 0
 }
 
+// RestoreProgress is how far a restoration is, as InstallProgress.
+type RestoreProgress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ServerId      string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	BackupId      string                 `protobuf:"bytes,2,opt,name=backup_id,json=backupId,proto3" json:"backup_id,omitempty"`
+	Progress      float64                `protobuf:"fixed64,3,opt,name=progress,proto3" json:"progress,omitempty"`
+	Message       string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreProgress) Reset() {
+	*x = RestoreProgress{}
+	mi := &file_agent_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreProgress) ProtoMessage() {}
+
+func (x *RestoreProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreProgress.ProtoReflect.Descriptor instead.
+func (*RestoreProgress) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *RestoreProgress) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *RestoreProgress) GetBackupId() string {
+	if x != nil {
+		return x.BackupId
+	}
+	return ""
+}
+
+func (x *RestoreProgress) GetProgress() float64 {
+	if x != nil {
+		return x.Progress
+	}
+	return 0
+}
+
+func (x *RestoreProgress) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 type Dropped struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
@@ -2625,7 +2826,7 @@ type Dropped struct {
 
 func (x *Dropped) Reset() {
 	*x = Dropped{}
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2637,7 +2838,7 @@ func (x *Dropped) String() string {
 func (*Dropped) ProtoMessage() {}
 
 func (x *Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2650,7 +2851,7 @@ func (x *Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dropped.ProtoReflect.Descriptor instead.
 func (*Dropped) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{33}
+	return file_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Dropped) GetCount() uint64 {
@@ -2675,7 +2876,7 @@ type ConsoleRequest struct {
 
 func (x *ConsoleRequest) Reset() {
 	*x = ConsoleRequest{}
-	mi := &file_agent_proto_msgTypes[34]
+	mi := &file_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2687,7 +2888,7 @@ func (x *ConsoleRequest) String() string {
 func (*ConsoleRequest) ProtoMessage() {}
 
 func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[34]
+	mi := &file_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2700,7 +2901,7 @@ func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleRequest.ProtoReflect.Descriptor instead.
 func (*ConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{34}
+	return file_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ConsoleRequest) GetServerId() string {
@@ -2744,7 +2945,7 @@ type ConsoleLine struct {
 
 func (x *ConsoleLine) Reset() {
 	*x = ConsoleLine{}
-	mi := &file_agent_proto_msgTypes[35]
+	mi := &file_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +2957,7 @@ func (x *ConsoleLine) String() string {
 func (*ConsoleLine) ProtoMessage() {}
 
 func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[35]
+	mi := &file_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +2970,7 @@ func (x *ConsoleLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleLine.ProtoReflect.Descriptor instead.
 func (*ConsoleLine) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{35}
+	return file_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ConsoleLine) GetSeq() uint64 {
@@ -2812,7 +3013,7 @@ type ConsoleResponse struct {
 
 func (x *ConsoleResponse) Reset() {
 	*x = ConsoleResponse{}
-	mi := &file_agent_proto_msgTypes[36]
+	mi := &file_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +3025,7 @@ func (x *ConsoleResponse) String() string {
 func (*ConsoleResponse) ProtoMessage() {}
 
 func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[36]
+	mi := &file_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +3038,7 @@ func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleResponse.ProtoReflect.Descriptor instead.
 func (*ConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{36}
+	return file_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ConsoleResponse) GetServerId() string {
@@ -2885,7 +3086,7 @@ const file_agent_proto_rawDesc = "" +
 	"\tcpu_count\x18\x04 \x01(\x05R\bcpuCount\x12\x16\n" +
 	"\x06memory\x18\x05 \x01(\x03R\x06memory\x12\x12\n" +
 	"\x04disk\x18\x06 \x01(\x03R\x04disk\x12\x1a\n" +
-	"\bhostname\x18\a \x01(\tR\bhostname\"\xa8\x01\n" +
+	"\bhostname\x18\a \x01(\tR\bhostname\"\xc2\x01\n" +
 	"\aDesired\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
@@ -2893,7 +3094,8 @@ const file_agent_proto_rawDesc = "" +
 	"\x05power\x18\x02 \x01(\x0e2\x18.catalyst.agent.v1.PowerR\x05power\x12\x10\n" +
 	"\x03run\x18\x03 \x01(\x04R\x03run\x12!\n" +
 	"\fcrash_resets\x18\x04 \x01(\x04R\vcrashResets\x12\x18\n" +
-	"\ainstall\x18\x14 \x01(\x04R\ainstall\"\x94\a\n" +
+	"\ainstall\x18\x14 \x01(\x04R\ainstall\x12\x18\n" +
+	"\arestore\x18\x1e \x01(\x04R\arestore\"\xce\a\n" +
 	"\n" +
 	"ServerSpec\x12\x1b\n" +
 	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x12\n" +
@@ -2917,10 +3119,19 @@ const file_agent_proto_rawDesc = "" +
 	"\asecrets\x18\x15 \x03(\tR\asecrets\x12@\n" +
 	"\fconfig_files\x18\x1e \x03(\v2\x1d.catalyst.agent.v1.ConfigFileR\vconfigFiles\x12!\n" +
 	"\fdenied_files\x18\x1f \x03(\tR\vdeniedFiles\x12)\n" +
-	"\x10image_entrypoint\x18  \x01(\bR\x0fimageEntrypoint\x1a>\n" +
+	"\x10image_entrypoint\x18  \x01(\bR\x0fimageEntrypoint\x128\n" +
+	"\arestore\x18( \x01(\v2\x1e.catalyst.agent.v1.RestoreSpecR\arestore\x1a>\n" +
 	"\x10EnvironmentEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"x\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb2\x01\n" +
+	"\vRestoreSpec\x12\x1b\n" +
+	"\tbackup_id\x18\x01 \x01(\tR\bbackupId\x12\x1a\n" +
+	"\bchecksum\x18\x02 \x01(\tR\bchecksum\x12\x12\n" +
+	"\x04gzip\x18\x03 \x01(\bR\x04gzip\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x10\n" +
+	"\x03url\x18\x05 \x01(\tR\x03url\x12\x1a\n" +
+	"\btruncate\x18\x06 \x01(\bR\btruncate\x12\x14\n" +
+	"\x05paths\x18\a \x03(\fR\x05paths\"x\n" +
 	"\n" +
 	"ConfigFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
@@ -3033,7 +3244,7 @@ const file_agent_proto_rawDesc = "" +
 	"\asamples\x18\x01 \x03(\v2\x1e.catalyst.agent.v1.StatsSampleR\asamples\x122\n" +
 	"\x04node\x18\x02 \x01(\v2\x1e.catalyst.agent.v1.StatsSampleR\x04node\"3\n" +
 	"\rEventsRequest\x12\"\n" +
-	"\facknowledged\x18\x01 \x01(\x04R\facknowledged\"\x85\x03\n" +
+	"\facknowledged\x18\x01 \x01(\x04R\facknowledged\"\xd6\x03\n" +
 	"\x0eEventsResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x13\n" +
 	"\x05at_us\x18\x02 \x01(\x03R\x04atUs\x12@\n" +
@@ -3041,7 +3252,8 @@ const file_agent_proto_rawDesc = "" +
 	"\x05usage\x18\x04 \x01(\v2\x18.catalyst.agent.v1.UsageH\x00R\x05usage\x126\n" +
 	"\adropped\x18\x05 \x01(\v2\x1a.catalyst.agent.v1.DroppedH\x00R\adropped\x12O\n" +
 	"\x10install_progress\x18\x14 \x01(\v2\".catalyst.agent.v1.InstallProgressH\x00R\x0finstallProgress\x12F\n" +
-	"\rfile_activity\x18\x15 \x01(\v2\x1f.catalyst.agent.v1.FileActivityH\x00R\ffileActivityB\a\n" +
+	"\rfile_activity\x18\x15 \x01(\v2\x1f.catalyst.agent.v1.FileActivityH\x00R\ffileActivity\x12O\n" +
+	"\x10restore_progress\x18\x1e \x01(\v2\".catalyst.agent.v1.RestoreProgressH\x00R\x0frestoreProgressB\a\n" +
 	"\x05event\"u\n" +
 	"\x05Usage\x122\n" +
 	"\x04node\x18\x01 \x01(\v2\x1e.catalyst.agent.v1.StatsSampleR\x04node\x128\n" +
@@ -3060,7 +3272,12 @@ const file_agent_proto_rawDesc = "" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\fR\x02to\x12\x14\n" +
 	"\x05count\x18\x04 \x01(\x04R\x05count\x12\x14\n" +
-	"\x05bytes\x18\x05 \x01(\x03R\x05bytes\"\x1f\n" +
+	"\x05bytes\x18\x05 \x01(\x03R\x05bytes\"\x81\x01\n" +
+	"\x0fRestoreProgress\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x1b\n" +
+	"\tbackup_id\x18\x02 \x01(\tR\bbackupId\x12\x1a\n" +
+	"\bprogress\x18\x03 \x01(\x01R\bprogress\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\x1f\n" +
 	"\aDropped\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\"o\n" +
 	"\x0eConsoleRequest\x12\x1b\n" +
@@ -3130,7 +3347,7 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_agent_proto_goTypes = []any{
 	(Power)(0),                      // 0: catalyst.agent.v1.Power
 	(State)(0),                      // 1: catalyst.agent.v1.State
@@ -3141,94 +3358,98 @@ var file_agent_proto_goTypes = []any{
 	(*SystemInfo)(nil),              // 6: catalyst.agent.v1.SystemInfo
 	(*Desired)(nil),                 // 7: catalyst.agent.v1.Desired
 	(*ServerSpec)(nil),              // 8: catalyst.agent.v1.ServerSpec
-	(*ConfigFile)(nil),              // 9: catalyst.agent.v1.ConfigFile
-	(*ConfigReplacement)(nil),       // 10: catalyst.agent.v1.ConfigReplacement
-	(*InstallSpec)(nil),             // 11: catalyst.agent.v1.InstallSpec
-	(*Limits)(nil),                  // 12: catalyst.agent.v1.Limits
-	(*StopSpec)(nil),                // 13: catalyst.agent.v1.StopSpec
-	(*CrashSpec)(nil),               // 14: catalyst.agent.v1.CrashSpec
-	(*ConsoleSpec)(nil),             // 15: catalyst.agent.v1.ConsoleSpec
-	(*Port)(nil),                    // 16: catalyst.agent.v1.Port
-	(*Observed)(nil),                // 17: catalyst.agent.v1.Observed
-	(*SyncRequest)(nil),             // 18: catalyst.agent.v1.SyncRequest
-	(*SyncResponse)(nil),            // 19: catalyst.agent.v1.SyncResponse
-	(*ApplyServerRequest)(nil),      // 20: catalyst.agent.v1.ApplyServerRequest
-	(*ApplyServerResponse)(nil),     // 21: catalyst.agent.v1.ApplyServerResponse
-	(*RemoveServerRequest)(nil),     // 22: catalyst.agent.v1.RemoveServerRequest
-	(*RemoveServerResponse)(nil),    // 23: catalyst.agent.v1.RemoveServerResponse
-	(*SendInputRequest)(nil),        // 24: catalyst.agent.v1.SendInputRequest
-	(*SendInputResponse)(nil),       // 25: catalyst.agent.v1.SendInputResponse
-	(*ResetCrashCountRequest)(nil),  // 26: catalyst.agent.v1.ResetCrashCountRequest
-	(*ResetCrashCountResponse)(nil), // 27: catalyst.agent.v1.ResetCrashCountResponse
-	(*StatsSample)(nil),             // 28: catalyst.agent.v1.StatsSample
-	(*StatsRequest)(nil),            // 29: catalyst.agent.v1.StatsRequest
-	(*StatsResponse)(nil),           // 30: catalyst.agent.v1.StatsResponse
-	(*EventsRequest)(nil),           // 31: catalyst.agent.v1.EventsRequest
-	(*EventsResponse)(nil),          // 32: catalyst.agent.v1.EventsResponse
-	(*Usage)(nil),                   // 33: catalyst.agent.v1.Usage
-	(*InstallProgress)(nil),         // 34: catalyst.agent.v1.InstallProgress
-	(*FileActivity)(nil),            // 35: catalyst.agent.v1.FileActivity
-	(*FileDeed)(nil),                // 36: catalyst.agent.v1.FileDeed
-	(*Dropped)(nil),                 // 37: catalyst.agent.v1.Dropped
-	(*ConsoleRequest)(nil),          // 38: catalyst.agent.v1.ConsoleRequest
-	(*ConsoleLine)(nil),             // 39: catalyst.agent.v1.ConsoleLine
-	(*ConsoleResponse)(nil),         // 40: catalyst.agent.v1.ConsoleResponse
-	nil,                             // 41: catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	(*RestoreSpec)(nil),             // 9: catalyst.agent.v1.RestoreSpec
+	(*ConfigFile)(nil),              // 10: catalyst.agent.v1.ConfigFile
+	(*ConfigReplacement)(nil),       // 11: catalyst.agent.v1.ConfigReplacement
+	(*InstallSpec)(nil),             // 12: catalyst.agent.v1.InstallSpec
+	(*Limits)(nil),                  // 13: catalyst.agent.v1.Limits
+	(*StopSpec)(nil),                // 14: catalyst.agent.v1.StopSpec
+	(*CrashSpec)(nil),               // 15: catalyst.agent.v1.CrashSpec
+	(*ConsoleSpec)(nil),             // 16: catalyst.agent.v1.ConsoleSpec
+	(*Port)(nil),                    // 17: catalyst.agent.v1.Port
+	(*Observed)(nil),                // 18: catalyst.agent.v1.Observed
+	(*SyncRequest)(nil),             // 19: catalyst.agent.v1.SyncRequest
+	(*SyncResponse)(nil),            // 20: catalyst.agent.v1.SyncResponse
+	(*ApplyServerRequest)(nil),      // 21: catalyst.agent.v1.ApplyServerRequest
+	(*ApplyServerResponse)(nil),     // 22: catalyst.agent.v1.ApplyServerResponse
+	(*RemoveServerRequest)(nil),     // 23: catalyst.agent.v1.RemoveServerRequest
+	(*RemoveServerResponse)(nil),    // 24: catalyst.agent.v1.RemoveServerResponse
+	(*SendInputRequest)(nil),        // 25: catalyst.agent.v1.SendInputRequest
+	(*SendInputResponse)(nil),       // 26: catalyst.agent.v1.SendInputResponse
+	(*ResetCrashCountRequest)(nil),  // 27: catalyst.agent.v1.ResetCrashCountRequest
+	(*ResetCrashCountResponse)(nil), // 28: catalyst.agent.v1.ResetCrashCountResponse
+	(*StatsSample)(nil),             // 29: catalyst.agent.v1.StatsSample
+	(*StatsRequest)(nil),            // 30: catalyst.agent.v1.StatsRequest
+	(*StatsResponse)(nil),           // 31: catalyst.agent.v1.StatsResponse
+	(*EventsRequest)(nil),           // 32: catalyst.agent.v1.EventsRequest
+	(*EventsResponse)(nil),          // 33: catalyst.agent.v1.EventsResponse
+	(*Usage)(nil),                   // 34: catalyst.agent.v1.Usage
+	(*InstallProgress)(nil),         // 35: catalyst.agent.v1.InstallProgress
+	(*FileActivity)(nil),            // 36: catalyst.agent.v1.FileActivity
+	(*FileDeed)(nil),                // 37: catalyst.agent.v1.FileDeed
+	(*RestoreProgress)(nil),         // 38: catalyst.agent.v1.RestoreProgress
+	(*Dropped)(nil),                 // 39: catalyst.agent.v1.Dropped
+	(*ConsoleRequest)(nil),          // 40: catalyst.agent.v1.ConsoleRequest
+	(*ConsoleLine)(nil),             // 41: catalyst.agent.v1.ConsoleLine
+	(*ConsoleResponse)(nil),         // 42: catalyst.agent.v1.ConsoleResponse
+	nil,                             // 43: catalyst.agent.v1.ServerSpec.EnvironmentEntry
 }
 var file_agent_proto_depIdxs = []int32{
 	6,  // 0: catalyst.agent.v1.HelloResponse.system:type_name -> catalyst.agent.v1.SystemInfo
 	0,  // 1: catalyst.agent.v1.Desired.power:type_name -> catalyst.agent.v1.Power
-	41, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
-	12, // 3: catalyst.agent.v1.ServerSpec.limits:type_name -> catalyst.agent.v1.Limits
-	13, // 4: catalyst.agent.v1.ServerSpec.stop:type_name -> catalyst.agent.v1.StopSpec
-	14, // 5: catalyst.agent.v1.ServerSpec.crash:type_name -> catalyst.agent.v1.CrashSpec
-	15, // 6: catalyst.agent.v1.ServerSpec.console:type_name -> catalyst.agent.v1.ConsoleSpec
-	16, // 7: catalyst.agent.v1.ServerSpec.ports:type_name -> catalyst.agent.v1.Port
-	11, // 8: catalyst.agent.v1.ServerSpec.install:type_name -> catalyst.agent.v1.InstallSpec
-	9,  // 9: catalyst.agent.v1.ServerSpec.config_files:type_name -> catalyst.agent.v1.ConfigFile
-	10, // 10: catalyst.agent.v1.ConfigFile.replace:type_name -> catalyst.agent.v1.ConfigReplacement
-	3,  // 11: catalyst.agent.v1.CrashSpec.policy:type_name -> catalyst.agent.v1.CrashPolicy
-	1,  // 12: catalyst.agent.v1.Observed.state:type_name -> catalyst.agent.v1.State
-	20, // 13: catalyst.agent.v1.SyncRequest.servers:type_name -> catalyst.agent.v1.ApplyServerRequest
-	17, // 14: catalyst.agent.v1.SyncResponse.servers:type_name -> catalyst.agent.v1.Observed
-	8,  // 15: catalyst.agent.v1.ApplyServerRequest.spec:type_name -> catalyst.agent.v1.ServerSpec
-	7,  // 16: catalyst.agent.v1.ApplyServerRequest.desired:type_name -> catalyst.agent.v1.Desired
-	17, // 17: catalyst.agent.v1.ApplyServerResponse.observed:type_name -> catalyst.agent.v1.Observed
-	28, // 18: catalyst.agent.v1.StatsResponse.samples:type_name -> catalyst.agent.v1.StatsSample
-	28, // 19: catalyst.agent.v1.StatsResponse.node:type_name -> catalyst.agent.v1.StatsSample
-	17, // 20: catalyst.agent.v1.EventsResponse.server_state:type_name -> catalyst.agent.v1.Observed
-	33, // 21: catalyst.agent.v1.EventsResponse.usage:type_name -> catalyst.agent.v1.Usage
-	37, // 22: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
-	34, // 23: catalyst.agent.v1.EventsResponse.install_progress:type_name -> catalyst.agent.v1.InstallProgress
-	35, // 24: catalyst.agent.v1.EventsResponse.file_activity:type_name -> catalyst.agent.v1.FileActivity
-	28, // 25: catalyst.agent.v1.Usage.node:type_name -> catalyst.agent.v1.StatsSample
-	28, // 26: catalyst.agent.v1.Usage.servers:type_name -> catalyst.agent.v1.StatsSample
-	36, // 27: catalyst.agent.v1.FileActivity.deeds:type_name -> catalyst.agent.v1.FileDeed
-	2,  // 28: catalyst.agent.v1.ConsoleLine.stream:type_name -> catalyst.agent.v1.Stream
-	39, // 29: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
-	4,  // 30: catalyst.agent.v1.AgentService.Hello:input_type -> catalyst.agent.v1.HelloRequest
-	18, // 31: catalyst.agent.v1.AgentService.Sync:input_type -> catalyst.agent.v1.SyncRequest
-	20, // 32: catalyst.agent.v1.AgentService.ApplyServer:input_type -> catalyst.agent.v1.ApplyServerRequest
-	22, // 33: catalyst.agent.v1.AgentService.RemoveServer:input_type -> catalyst.agent.v1.RemoveServerRequest
-	24, // 34: catalyst.agent.v1.AgentService.SendInput:input_type -> catalyst.agent.v1.SendInputRequest
-	26, // 35: catalyst.agent.v1.AgentService.ResetCrashCount:input_type -> catalyst.agent.v1.ResetCrashCountRequest
-	29, // 36: catalyst.agent.v1.AgentService.Stats:input_type -> catalyst.agent.v1.StatsRequest
-	31, // 37: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
-	38, // 38: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
-	5,  // 39: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
-	19, // 40: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
-	21, // 41: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
-	23, // 42: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
-	25, // 43: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
-	27, // 44: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
-	30, // 45: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
-	32, // 46: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
-	40, // 47: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
-	39, // [39:48] is the sub-list for method output_type
-	30, // [30:39] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	43, // 2: catalyst.agent.v1.ServerSpec.environment:type_name -> catalyst.agent.v1.ServerSpec.EnvironmentEntry
+	13, // 3: catalyst.agent.v1.ServerSpec.limits:type_name -> catalyst.agent.v1.Limits
+	14, // 4: catalyst.agent.v1.ServerSpec.stop:type_name -> catalyst.agent.v1.StopSpec
+	15, // 5: catalyst.agent.v1.ServerSpec.crash:type_name -> catalyst.agent.v1.CrashSpec
+	16, // 6: catalyst.agent.v1.ServerSpec.console:type_name -> catalyst.agent.v1.ConsoleSpec
+	17, // 7: catalyst.agent.v1.ServerSpec.ports:type_name -> catalyst.agent.v1.Port
+	12, // 8: catalyst.agent.v1.ServerSpec.install:type_name -> catalyst.agent.v1.InstallSpec
+	10, // 9: catalyst.agent.v1.ServerSpec.config_files:type_name -> catalyst.agent.v1.ConfigFile
+	9,  // 10: catalyst.agent.v1.ServerSpec.restore:type_name -> catalyst.agent.v1.RestoreSpec
+	11, // 11: catalyst.agent.v1.ConfigFile.replace:type_name -> catalyst.agent.v1.ConfigReplacement
+	3,  // 12: catalyst.agent.v1.CrashSpec.policy:type_name -> catalyst.agent.v1.CrashPolicy
+	1,  // 13: catalyst.agent.v1.Observed.state:type_name -> catalyst.agent.v1.State
+	21, // 14: catalyst.agent.v1.SyncRequest.servers:type_name -> catalyst.agent.v1.ApplyServerRequest
+	18, // 15: catalyst.agent.v1.SyncResponse.servers:type_name -> catalyst.agent.v1.Observed
+	8,  // 16: catalyst.agent.v1.ApplyServerRequest.spec:type_name -> catalyst.agent.v1.ServerSpec
+	7,  // 17: catalyst.agent.v1.ApplyServerRequest.desired:type_name -> catalyst.agent.v1.Desired
+	18, // 18: catalyst.agent.v1.ApplyServerResponse.observed:type_name -> catalyst.agent.v1.Observed
+	29, // 19: catalyst.agent.v1.StatsResponse.samples:type_name -> catalyst.agent.v1.StatsSample
+	29, // 20: catalyst.agent.v1.StatsResponse.node:type_name -> catalyst.agent.v1.StatsSample
+	18, // 21: catalyst.agent.v1.EventsResponse.server_state:type_name -> catalyst.agent.v1.Observed
+	34, // 22: catalyst.agent.v1.EventsResponse.usage:type_name -> catalyst.agent.v1.Usage
+	39, // 23: catalyst.agent.v1.EventsResponse.dropped:type_name -> catalyst.agent.v1.Dropped
+	35, // 24: catalyst.agent.v1.EventsResponse.install_progress:type_name -> catalyst.agent.v1.InstallProgress
+	36, // 25: catalyst.agent.v1.EventsResponse.file_activity:type_name -> catalyst.agent.v1.FileActivity
+	38, // 26: catalyst.agent.v1.EventsResponse.restore_progress:type_name -> catalyst.agent.v1.RestoreProgress
+	29, // 27: catalyst.agent.v1.Usage.node:type_name -> catalyst.agent.v1.StatsSample
+	29, // 28: catalyst.agent.v1.Usage.servers:type_name -> catalyst.agent.v1.StatsSample
+	37, // 29: catalyst.agent.v1.FileActivity.deeds:type_name -> catalyst.agent.v1.FileDeed
+	2,  // 30: catalyst.agent.v1.ConsoleLine.stream:type_name -> catalyst.agent.v1.Stream
+	41, // 31: catalyst.agent.v1.ConsoleResponse.lines:type_name -> catalyst.agent.v1.ConsoleLine
+	4,  // 32: catalyst.agent.v1.AgentService.Hello:input_type -> catalyst.agent.v1.HelloRequest
+	19, // 33: catalyst.agent.v1.AgentService.Sync:input_type -> catalyst.agent.v1.SyncRequest
+	21, // 34: catalyst.agent.v1.AgentService.ApplyServer:input_type -> catalyst.agent.v1.ApplyServerRequest
+	23, // 35: catalyst.agent.v1.AgentService.RemoveServer:input_type -> catalyst.agent.v1.RemoveServerRequest
+	25, // 36: catalyst.agent.v1.AgentService.SendInput:input_type -> catalyst.agent.v1.SendInputRequest
+	27, // 37: catalyst.agent.v1.AgentService.ResetCrashCount:input_type -> catalyst.agent.v1.ResetCrashCountRequest
+	30, // 38: catalyst.agent.v1.AgentService.Stats:input_type -> catalyst.agent.v1.StatsRequest
+	32, // 39: catalyst.agent.v1.AgentService.Events:input_type -> catalyst.agent.v1.EventsRequest
+	40, // 40: catalyst.agent.v1.AgentService.Console:input_type -> catalyst.agent.v1.ConsoleRequest
+	5,  // 41: catalyst.agent.v1.AgentService.Hello:output_type -> catalyst.agent.v1.HelloResponse
+	20, // 42: catalyst.agent.v1.AgentService.Sync:output_type -> catalyst.agent.v1.SyncResponse
+	22, // 43: catalyst.agent.v1.AgentService.ApplyServer:output_type -> catalyst.agent.v1.ApplyServerResponse
+	24, // 44: catalyst.agent.v1.AgentService.RemoveServer:output_type -> catalyst.agent.v1.RemoveServerResponse
+	26, // 45: catalyst.agent.v1.AgentService.SendInput:output_type -> catalyst.agent.v1.SendInputResponse
+	28, // 46: catalyst.agent.v1.AgentService.ResetCrashCount:output_type -> catalyst.agent.v1.ResetCrashCountResponse
+	31, // 47: catalyst.agent.v1.AgentService.Stats:output_type -> catalyst.agent.v1.StatsResponse
+	33, // 48: catalyst.agent.v1.AgentService.Events:output_type -> catalyst.agent.v1.EventsResponse
+	42, // 49: catalyst.agent.v1.AgentService.Console:output_type -> catalyst.agent.v1.ConsoleResponse
+	41, // [41:50] is the sub-list for method output_type
+	32, // [32:41] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -3236,13 +3457,14 @@ func file_agent_proto_init() {
 	if File_agent_proto != nil {
 		return
 	}
-	file_agent_proto_msgTypes[13].OneofWrappers = []any{}
-	file_agent_proto_msgTypes[28].OneofWrappers = []any{
+	file_agent_proto_msgTypes[14].OneofWrappers = []any{}
+	file_agent_proto_msgTypes[29].OneofWrappers = []any{
 		(*EventsResponse_ServerState)(nil),
 		(*EventsResponse_Usage)(nil),
 		(*EventsResponse_Dropped)(nil),
 		(*EventsResponse_InstallProgress)(nil),
 		(*EventsResponse_FileActivity)(nil),
+		(*EventsResponse_RestoreProgress)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3250,7 +3472,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   38,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

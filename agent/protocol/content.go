@@ -56,6 +56,10 @@ func ParseSFTPSession(query string) (SFTPSession, error) {
 	}, nil
 }
 
+// BackupPath answers a GET with the archive of a complete backup on the node's disk. The query has server, backup and, when
+// it is compressed by gzip, gzip=1.
+const BackupPath = "/backups/v1/archive"
+
 // StatusChecksum is the answer for bytes that have another checksum than was said.
 const StatusChecksum = 460
 

@@ -27,6 +27,12 @@ const (
 	maxLastLines = 8 << 20
 )
 
+// Backups are the backups on the node. backup.Keeper has them.
+type Backups interface {
+	// RemoveServer removes all backups of a server.
+	RemoveServer(ctx context.Context, serverID string) error
+}
+
 // Config is what a Service needs.
 type Config struct {
 	// NodeID is the node's TypeID.
@@ -39,6 +45,8 @@ type Config struct {
 	Dir string
 	// Supervisor owns the servers.
 	Supervisor *supervisor.Supervisor
+	// Backups are the backups on the node.
+	Backups Backups
 	// Spool holds the events.
 	Spool *spool.Spool
 	// Node samples the node's own use.
@@ -129,6 +137,9 @@ func (s *Service) ApplyServer(ctx context.Context, req *connect.Request[protocol
 
 // RemoveServer removes one server and returns when it is gone.
 func (s *Service) RemoveServer(ctx context.Context, req *connect.Request[protocol.RemoveServerRequest]) (*connect.Response[protocol.RemoveServerResponse], error) {
+	if err := s.config.Backups.RemoveServer(ctx, req.Msg.GetServerId()); err != nil {
+		return nil, s.fail(ctx, err)
+	}
 	if err := s.config.Supervisor.Remove(ctx, req.Msg.GetServerId(), req.Msg.GetKeepFiles()); err != nil {
 		return nil, s.fail(ctx, err)
 	}

@@ -45,6 +45,8 @@ const (
 	unsure
 	// stray: the runtime has a program that the record says has ended; it either ends now or runs after all.
 	stray
+	// restoring: files are restored, and there is no program.
+	restoring
 )
 
 // stage is how far the stopping of a program has gone.
@@ -90,17 +92,18 @@ type actor struct {
 	overdue  *time.Timer // when a report that failed is due again
 	tasks    sync.WaitGroup
 
-	cancelLaunch context.CancelFunc // of the launch that goes on
-	aborted      bool               // that launch is not wanted any more
-	forced       bool               // and what it brings is to be killed
-	strayReady   bool               // a stray program said that it is ready
-	cancelStop   context.CancelFunc // of the stop command that is being written
-	killedAt     time.Time
-	said         chan struct{} // closed when the last console line so far was written
-	reported     uint64        // the generation of the last report
-	overSince    time.Time     // when the server was found to fill more than its quota; zero when it does not
-	quitting     bool
-	gone         bool
+	cancelLaunch  context.CancelFunc // of the launch that goes on
+	aborted       bool               // that launch is not wanted any more
+	forced        bool               // and what it brings is to be killed
+	strayReady    bool               // a stray program said that it is ready
+	cancelStop    context.CancelFunc // of the stop command that is being written
+	cancelRestore context.CancelFunc // of the restoration that goes on
+	killedAt      time.Time
+	said          chan struct{} // closed when the last console line so far was written
+	reported      uint64        // the generation of the last report
+	overSince     time.Time     // when the server was found to fill more than its quota; zero when it does not
+	quitting      bool
+	gone          bool
 }
 
 func newActor(s *Supervisor, id string, r *record) *actor {
@@ -237,6 +240,7 @@ func (a *actor) apply(ctx context.Context, spec *protocol.ServerSpec, desired *p
 	next.Power = powerOf(desired.GetPower())
 	next.WantedRun = desired.GetRun()
 	next.WantedInstall = desired.GetInstall()
+	next.WantedRestore = desired.GetRestore()
 	if next.CrashResets != desired.GetCrashResets() {
 		next.CrashResets, next.CrashCount, next.Restarts = desired.GetCrashResets(), 0, nil
 	}

@@ -82,6 +82,13 @@ func (a *actor) resume(ctx context.Context) {
 	case kind.ServerStateRunning, kind.ServerStateStopping:
 		a.ended(ctx, &runtime.Exit{Code: -1, At: time.Now(), Lost: true})
 		return
+	case kind.ServerStateRestoring:
+		if a.Restoring && !a.Removing {
+			a.restore(ctx) // the earlier agent did not come to its end
+			return
+		}
+		a.Restoring = false
+		a.setState(ctx, kind.ServerStateStopped, "")
 	case kind.ServerStateCrashed:
 		if !a.RestartAt.IsZero() && a.Power == kind.PowerRun {
 			a.phase = waiting

@@ -49,6 +49,7 @@ func (a *actor) ready(ctx context.Context) {
 	}
 	a.setState(ctx, kind.ServerStateRunning, "")
 	a.armStable()
+	a.dropReplaced(ctx)
 }
 
 // armStable makes a good uptime forget earlier crashes.

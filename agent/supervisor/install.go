@@ -30,7 +30,7 @@ func (a *actor) reinstall(ctx context.Context) {
 		a.install(ctx)
 	case launching, up:
 		a.stop(ctx, false)
-	case ending, unsure, stray:
+	case ending, unsure, stray, restoring:
 		// The end of the program comes back here.
 	}
 }

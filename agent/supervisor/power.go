@@ -44,12 +44,22 @@ func (a *actor) reconcile(ctx context.Context) {
 		}
 		return // its end comes back here
 	}
+	if a.Restoring {
+		if a.Removing {
+			a.cancelRestore()
+		}
+		return // its end comes back here
+	}
 	if a.WantedInstall > a.Install {
 		if a.Power != kind.PowerKill {
 			a.reinstall(ctx)
 			return
 		}
 		a.Install = a.WantedInstall // whatever was asked for before a kill is dropped
+	}
+	if a.WantedRestore > a.Restore && !a.Removing {
+		a.putBack(ctx)
+		return
 	}
 	switch a.Power {
 	case kind.PowerRun:
@@ -72,7 +82,7 @@ func (a *actor) replace(ctx context.Context) {
 		a.launch(ctx, a.WantedRun)
 	case launching, up:
 		a.stop(ctx, false)
-	case ending, unsure, stray:
+	case ending, unsure, stray, restoring:
 		// The end of the program comes back here.
 	}
 }
@@ -118,7 +128,7 @@ func (a *actor) stop(ctx context.Context, force bool) {
 			a.kill(ctx)
 			a.report(ctx)
 		}
-	case idle, waiting, unsure, stray:
+	case idle, waiting, unsure, stray, restoring:
 	}
 }
 
@@ -374,6 +384,7 @@ func (a *actor) onAlarm(ctx context.Context) {
 		a.keepStray(ctx)
 	case idle:
 		a.finishRemoval(ctx)
+	case restoring:
 	}
 }
 

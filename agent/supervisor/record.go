@@ -34,6 +34,8 @@ type record struct {
 	WantedRun  uint64     `json:"wantedRun"`
 	// WantedInstall numbers the installation that the panel wants, as WantedRun does with runs.
 	WantedInstall uint64 `json:"wantedInstall,omitempty"`
+	// WantedRestore numbers the restoration that the panel wants.
+	WantedRestore uint64 `json:"wantedRestore,omitempty"`
 	// CrashResets is the panel's count of how often it has had the crashes forgotten; any other one is an order to.
 	CrashResets uint64 `json:"crashResets,omitempty"`
 
@@ -42,8 +44,14 @@ type record struct {
 	Run    uint64           `json:"run"`
 	Reason string           `json:"reason,omitempty"`
 	// Install is the last installation that was begun, Installing is set until its end is known.
-	Install    uint64    `json:"install,omitempty"`
-	Installing bool      `json:"installing,omitempty"`
+	Install    uint64 `json:"install,omitempty"`
+	Installing bool   `json:"installing,omitempty"`
+	// Restore is the last restoration that was begun, Restoring is set until its end is known, and Renewed what the new root
+	// is known by once it is complete.
+	Restore   uint64 `json:"restore,omitempty"`
+	Restoring bool   `json:"restoring,omitempty"`
+	Renewed   string `json:"renewed,omitempty"`
+
 	ExitCode   *int32    `json:"exitCode,omitempty"`
 	OOMKilled  bool      `json:"oomKilled,omitempty"`
 	LastLines  []string  `json:"lastLines,omitempty"`

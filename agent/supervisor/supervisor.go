@@ -31,6 +31,10 @@ type Config struct {
 	Report func(*protocol.Observed) error
 	// Progress takes how far installations are. It must not block for long.
 	Progress func(*protocol.InstallProgress) error
+	// Restore restores a server's files. It returns when that is done, or when the context has ended.
+	Restore func(context.Context, Restoration) error
+	// RestoreProgress takes how far restorations are. It must not block for long.
+	RestoreProgress func(*protocol.RestoreProgress) error
 	// Logger is for operators.
 	Logger *slog.Logger
 }

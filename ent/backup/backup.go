@@ -54,6 +54,14 @@ const (
 	FieldError = "error"
 	// FieldCompletedAt holds the string denoting the completed_at field in the database.
 	FieldCompletedAt = "completed_at"
+	// FieldFiles holds the string denoting the files field in the database.
+	FieldFiles = "files"
+	// FieldCancelling holds the string denoting the cancelling field in the database.
+	FieldCancelling = "cancelling"
+	// FieldUploadID holds the string denoting the upload_id field in the database.
+	FieldUploadID = "upload_id"
+	// FieldDeletedAt holds the string denoting the deleted_at field in the database.
+	FieldDeletedAt = "deleted_at"
 	// EdgeServer holds the string denoting the server edge name in mutations.
 	EdgeServer = "server"
 	// EdgeStorage holds the string denoting the storage edge name in mutations.
@@ -115,6 +123,10 @@ var Columns = []string{
 	FieldLocked,
 	FieldError,
 	FieldCompletedAt,
+	FieldFiles,
+	FieldCancelling,
+	FieldUploadID,
+	FieldDeletedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -161,6 +173,12 @@ var (
 	DefaultLocked bool
 	// ErrorValidator is a validator for the "error" field. It is called by the builders before save.
 	ErrorValidator func(string) error
+	// FilesValidator is a validator for the "files" field. It is called by the builders before save.
+	FilesValidator func(int64) error
+	// DefaultCancelling holds the default value on creation for the "cancelling" field.
+	DefaultCancelling bool
+	// UploadIDValidator is a validator for the "upload_id" field. It is called by the builders before save.
+	UploadIDValidator func(string) error
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -282,6 +300,26 @@ func ByError(opts ...sql.OrderTermOption) OrderOption {
 // ByCompletedAt orders the results by the completed_at field.
 func ByCompletedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCompletedAt, opts...).ToFunc()
+}
+
+// ByFiles orders the results by the files field.
+func ByFiles(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFiles, opts...).ToFunc()
+}
+
+// ByCancelling orders the results by the cancelling field.
+func ByCancelling(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCancelling, opts...).ToFunc()
+}
+
+// ByUploadID orders the results by the upload_id field.
+func ByUploadID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldUploadID, opts...).ToFunc()
+}
+
+// ByDeletedAt orders the results by the deleted_at field.
+func ByDeletedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDeletedAt, opts...).ToFunc()
 }
 
 // ByServerField orders the results by server field.

@@ -141,6 +141,26 @@ func CompletedAt(v time.Time) predicate.Backup {
 	return predicate.Backup(sql.FieldEQ(FieldCompletedAt, v))
 }
 
+// Files applies equality check predicate on the "files" field. It's identical to FilesEQ.
+func Files(v int64) predicate.Backup {
+	return predicate.Backup(sql.FieldEQ(FieldFiles, v))
+}
+
+// Cancelling applies equality check predicate on the "cancelling" field. It's identical to CancellingEQ.
+func Cancelling(v bool) predicate.Backup {
+	return predicate.Backup(sql.FieldEQ(FieldCancelling, v))
+}
+
+// UploadID applies equality check predicate on the "upload_id" field. It's identical to UploadIDEQ.
+func UploadID(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldEQ(FieldUploadID, v))
+}
+
+// DeletedAt applies equality check predicate on the "deleted_at" field. It's identical to DeletedAtEQ.
+func DeletedAt(v time.Time) predicate.Backup {
+	return predicate.Backup(sql.FieldEQ(FieldDeletedAt, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Backup {
 	return predicate.Backup(sql.FieldEQ(FieldCreatedAt, v))
@@ -1084,6 +1104,191 @@ func CompletedAtIsNil() predicate.Backup {
 // CompletedAtNotNil applies the NotNil predicate on the "completed_at" field.
 func CompletedAtNotNil() predicate.Backup {
 	return predicate.Backup(sql.FieldNotNull(FieldCompletedAt))
+}
+
+// FilesEQ applies the EQ predicate on the "files" field.
+func FilesEQ(v int64) predicate.Backup {
+	return predicate.Backup(sql.FieldEQ(FieldFiles, v))
+}
+
+// FilesNEQ applies the NEQ predicate on the "files" field.
+func FilesNEQ(v int64) predicate.Backup {
+	return predicate.Backup(sql.FieldNEQ(FieldFiles, v))
+}
+
+// FilesIn applies the In predicate on the "files" field.
+func FilesIn(vs ...int64) predicate.Backup {
+	return predicate.Backup(sql.FieldIn(FieldFiles, vs...))
+}
+
+// FilesNotIn applies the NotIn predicate on the "files" field.
+func FilesNotIn(vs ...int64) predicate.Backup {
+	return predicate.Backup(sql.FieldNotIn(FieldFiles, vs...))
+}
+
+// FilesGT applies the GT predicate on the "files" field.
+func FilesGT(v int64) predicate.Backup {
+	return predicate.Backup(sql.FieldGT(FieldFiles, v))
+}
+
+// FilesGTE applies the GTE predicate on the "files" field.
+func FilesGTE(v int64) predicate.Backup {
+	return predicate.Backup(sql.FieldGTE(FieldFiles, v))
+}
+
+// FilesLT applies the LT predicate on the "files" field.
+func FilesLT(v int64) predicate.Backup {
+	return predicate.Backup(sql.FieldLT(FieldFiles, v))
+}
+
+// FilesLTE applies the LTE predicate on the "files" field.
+func FilesLTE(v int64) predicate.Backup {
+	return predicate.Backup(sql.FieldLTE(FieldFiles, v))
+}
+
+// FilesIsNil applies the IsNil predicate on the "files" field.
+func FilesIsNil() predicate.Backup {
+	return predicate.Backup(sql.FieldIsNull(FieldFiles))
+}
+
+// FilesNotNil applies the NotNil predicate on the "files" field.
+func FilesNotNil() predicate.Backup {
+	return predicate.Backup(sql.FieldNotNull(FieldFiles))
+}
+
+// CancellingEQ applies the EQ predicate on the "cancelling" field.
+func CancellingEQ(v bool) predicate.Backup {
+	return predicate.Backup(sql.FieldEQ(FieldCancelling, v))
+}
+
+// CancellingNEQ applies the NEQ predicate on the "cancelling" field.
+func CancellingNEQ(v bool) predicate.Backup {
+	return predicate.Backup(sql.FieldNEQ(FieldCancelling, v))
+}
+
+// UploadIDEQ applies the EQ predicate on the "upload_id" field.
+func UploadIDEQ(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldEQ(FieldUploadID, v))
+}
+
+// UploadIDNEQ applies the NEQ predicate on the "upload_id" field.
+func UploadIDNEQ(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldNEQ(FieldUploadID, v))
+}
+
+// UploadIDIn applies the In predicate on the "upload_id" field.
+func UploadIDIn(vs ...string) predicate.Backup {
+	return predicate.Backup(sql.FieldIn(FieldUploadID, vs...))
+}
+
+// UploadIDNotIn applies the NotIn predicate on the "upload_id" field.
+func UploadIDNotIn(vs ...string) predicate.Backup {
+	return predicate.Backup(sql.FieldNotIn(FieldUploadID, vs...))
+}
+
+// UploadIDGT applies the GT predicate on the "upload_id" field.
+func UploadIDGT(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldGT(FieldUploadID, v))
+}
+
+// UploadIDGTE applies the GTE predicate on the "upload_id" field.
+func UploadIDGTE(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldGTE(FieldUploadID, v))
+}
+
+// UploadIDLT applies the LT predicate on the "upload_id" field.
+func UploadIDLT(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldLT(FieldUploadID, v))
+}
+
+// UploadIDLTE applies the LTE predicate on the "upload_id" field.
+func UploadIDLTE(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldLTE(FieldUploadID, v))
+}
+
+// UploadIDContains applies the Contains predicate on the "upload_id" field.
+func UploadIDContains(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldContains(FieldUploadID, v))
+}
+
+// UploadIDHasPrefix applies the HasPrefix predicate on the "upload_id" field.
+func UploadIDHasPrefix(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldHasPrefix(FieldUploadID, v))
+}
+
+// UploadIDHasSuffix applies the HasSuffix predicate on the "upload_id" field.
+func UploadIDHasSuffix(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldHasSuffix(FieldUploadID, v))
+}
+
+// UploadIDIsNil applies the IsNil predicate on the "upload_id" field.
+func UploadIDIsNil() predicate.Backup {
+	return predicate.Backup(sql.FieldIsNull(FieldUploadID))
+}
+
+// UploadIDNotNil applies the NotNil predicate on the "upload_id" field.
+func UploadIDNotNil() predicate.Backup {
+	return predicate.Backup(sql.FieldNotNull(FieldUploadID))
+}
+
+// UploadIDEqualFold applies the EqualFold predicate on the "upload_id" field.
+func UploadIDEqualFold(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldEqualFold(FieldUploadID, v))
+}
+
+// UploadIDContainsFold applies the ContainsFold predicate on the "upload_id" field.
+func UploadIDContainsFold(v string) predicate.Backup {
+	return predicate.Backup(sql.FieldContainsFold(FieldUploadID, v))
+}
+
+// DeletedAtEQ applies the EQ predicate on the "deleted_at" field.
+func DeletedAtEQ(v time.Time) predicate.Backup {
+	return predicate.Backup(sql.FieldEQ(FieldDeletedAt, v))
+}
+
+// DeletedAtNEQ applies the NEQ predicate on the "deleted_at" field.
+func DeletedAtNEQ(v time.Time) predicate.Backup {
+	return predicate.Backup(sql.FieldNEQ(FieldDeletedAt, v))
+}
+
+// DeletedAtIn applies the In predicate on the "deleted_at" field.
+func DeletedAtIn(vs ...time.Time) predicate.Backup {
+	return predicate.Backup(sql.FieldIn(FieldDeletedAt, vs...))
+}
+
+// DeletedAtNotIn applies the NotIn predicate on the "deleted_at" field.
+func DeletedAtNotIn(vs ...time.Time) predicate.Backup {
+	return predicate.Backup(sql.FieldNotIn(FieldDeletedAt, vs...))
+}
+
+// DeletedAtGT applies the GT predicate on the "deleted_at" field.
+func DeletedAtGT(v time.Time) predicate.Backup {
+	return predicate.Backup(sql.FieldGT(FieldDeletedAt, v))
+}
+
+// DeletedAtGTE applies the GTE predicate on the "deleted_at" field.
+func DeletedAtGTE(v time.Time) predicate.Backup {
+	return predicate.Backup(sql.FieldGTE(FieldDeletedAt, v))
+}
+
+// DeletedAtLT applies the LT predicate on the "deleted_at" field.
+func DeletedAtLT(v time.Time) predicate.Backup {
+	return predicate.Backup(sql.FieldLT(FieldDeletedAt, v))
+}
+
+// DeletedAtLTE applies the LTE predicate on the "deleted_at" field.
+func DeletedAtLTE(v time.Time) predicate.Backup {
+	return predicate.Backup(sql.FieldLTE(FieldDeletedAt, v))
+}
+
+// DeletedAtIsNil applies the IsNil predicate on the "deleted_at" field.
+func DeletedAtIsNil() predicate.Backup {
+	return predicate.Backup(sql.FieldIsNull(FieldDeletedAt))
+}
+
+// DeletedAtNotNil applies the NotNil predicate on the "deleted_at" field.
+func DeletedAtNotNil() predicate.Backup {
+	return predicate.Backup(sql.FieldNotNull(FieldDeletedAt))
 }
 
 // HasServer applies the HasEdge predicate on the "server" edge.

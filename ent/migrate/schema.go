@@ -375,6 +375,10 @@ var (
 		{Name: "locked", Type: field.TypeBool, Default: false},
 		{Name: "error", Type: field.TypeString, Nullable: true, Size: 4096},
 		{Name: "completed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "files", Type: field.TypeInt64, Nullable: true},
+		{Name: "cancelling", Type: field.TypeBool, Default: false},
+		{Name: "upload_id", Type: field.TypeString, Nullable: true, Size: 1024},
+		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
 		{Name: "created_by_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "task_run_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "storage_id", Type: field.TypeString, Nullable: true, Size: 64},
@@ -388,25 +392,25 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "backups_users_created_by",
-				Columns:    []*schema.Column{BackupsColumns[15]},
+				Columns:    []*schema.Column{BackupsColumns[19]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "backups_task_runs_task_run",
-				Columns:    []*schema.Column{BackupsColumns[16]},
+				Columns:    []*schema.Column{BackupsColumns[20]},
 				RefColumns: []*schema.Column{TaskRunsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "backups_backup_storages_backups",
-				Columns:    []*schema.Column{BackupsColumns[17]},
+				Columns:    []*schema.Column{BackupsColumns[21]},
 				RefColumns: []*schema.Column{BackupStoragesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "backups_servers_backups",
-				Columns:    []*schema.Column{BackupsColumns[18]},
+				Columns:    []*schema.Column{BackupsColumns[22]},
 				RefColumns: []*schema.Column{ServersColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -420,22 +424,22 @@ var (
 			{
 				Name:    "backup_server_id_state",
 				Unique:  false,
-				Columns: []*schema.Column{BackupsColumns[18], BackupsColumns[4]},
+				Columns: []*schema.Column{BackupsColumns[22], BackupsColumns[4]},
 			},
 			{
 				Name:    "backup_storage_id",
 				Unique:  false,
-				Columns: []*schema.Column{BackupsColumns[17]},
+				Columns: []*schema.Column{BackupsColumns[21]},
 			},
 			{
 				Name:    "backup_created_by_id",
 				Unique:  false,
-				Columns: []*schema.Column{BackupsColumns[15]},
+				Columns: []*schema.Column{BackupsColumns[19]},
 			},
 			{
 				Name:    "backup_task_run_id",
 				Unique:  false,
-				Columns: []*schema.Column{BackupsColumns[16]},
+				Columns: []*schema.Column{BackupsColumns[20]},
 			},
 			{
 				Name:    "backup_name",
@@ -446,6 +450,11 @@ var (
 				Name:    "backup_state",
 				Unique:  false,
 				Columns: []*schema.Column{BackupsColumns[4]},
+			},
+			{
+				Name:    "backup_deleted_at",
+				Unique:  false,
+				Columns: []*schema.Column{BackupsColumns[18]},
 			},
 		},
 	}
@@ -933,12 +942,18 @@ var (
 		{Name: "console_rate_bytes", Type: field.TypeInt64, Nullable: true},
 		{Name: "backup_limit", Type: field.TypeInt, Nullable: true},
 		{Name: "backup_bytes_limit", Type: field.TypeInt64, Nullable: true},
+		{Name: "backup_keep", Type: field.TypeInt, Nullable: true},
+		{Name: "backup_keep_days", Type: field.TypeInt, Nullable: true},
 		{Name: "suspended", Type: field.TypeBool, Default: false},
 		{Name: "power", Type: field.TypeEnum, Enums: []string{"RUN", "STOP", "KILL"}, Default: "STOP"},
 		{Name: "generation", Type: field.TypeInt64, Default: 1},
 		{Name: "run", Type: field.TypeInt64, Default: 0},
 		{Name: "install", Type: field.TypeInt64, Default: 0},
 		{Name: "install_seq", Type: field.TypeInt64, Default: 0},
+		{Name: "restore", Type: field.TypeInt64, Default: 0},
+		{Name: "restore_backup_id", Type: field.TypeString, Nullable: true},
+		{Name: "restore_truncate", Type: field.TypeBool, Default: false},
+		{Name: "restore_paths", Type: field.TypeJSON, Nullable: true},
 		{Name: "pending_restart", Type: field.TypeBool, Default: false},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
 		{Name: "keep_files", Type: field.TypeBool, Default: false},
@@ -966,19 +981,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "servers_nodes_servers",
-				Columns:    []*schema.Column{ServersColumns[43]},
+				Columns:    []*schema.Column{ServersColumns[49]},
 				RefColumns: []*schema.Column{NodesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_templates_servers",
-				Columns:    []*schema.Column{ServersColumns[44]},
+				Columns:    []*schema.Column{ServersColumns[50]},
 				RefColumns: []*schema.Column{TemplatesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "servers_users_servers",
-				Columns:    []*schema.Column{ServersColumns[45]},
+				Columns:    []*schema.Column{ServersColumns[51]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -992,17 +1007,17 @@ var (
 			{
 				Name:    "server_owner_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[45]},
+				Columns: []*schema.Column{ServersColumns[51]},
 			},
 			{
 				Name:    "server_node_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[43]},
+				Columns: []*schema.Column{ServersColumns[49]},
 			},
 			{
 				Name:    "server_template_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[44]},
+				Columns: []*schema.Column{ServersColumns[50]},
 			},
 			{
 				Name:    "server_name",
@@ -1012,12 +1027,12 @@ var (
 			{
 				Name:    "server_state",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[31]},
+				Columns: []*schema.Column{ServersColumns[37]},
 			},
 			{
 				Name:    "server_deleted_at",
 				Unique:  false,
-				Columns: []*schema.Column{ServersColumns[29]},
+				Columns: []*schema.Column{ServersColumns[35]},
 			},
 		},
 	}

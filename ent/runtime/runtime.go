@@ -558,6 +558,18 @@ func init() {
 	backupDescError := backupFields[14].Descriptor()
 	// backup.ErrorValidator is a validator for the "error" field. It is called by the builders before save.
 	backup.ErrorValidator = backupDescError.Validators[0].(func(string) error)
+	// backupDescFiles is the schema descriptor for files field.
+	backupDescFiles := backupFields[16].Descriptor()
+	// backup.FilesValidator is a validator for the "files" field. It is called by the builders before save.
+	backup.FilesValidator = backupDescFiles.Validators[0].(func(int64) error)
+	// backupDescCancelling is the schema descriptor for cancelling field.
+	backupDescCancelling := backupFields[17].Descriptor()
+	// backup.DefaultCancelling holds the default value on creation for the cancelling field.
+	backup.DefaultCancelling = backupDescCancelling.Default.(bool)
+	// backupDescUploadID is the schema descriptor for upload_id field.
+	backupDescUploadID := backupFields[18].Descriptor()
+	// backup.UploadIDValidator is a validator for the "upload_id" field. It is called by the builders before save.
+	backup.UploadIDValidator = backupDescUploadID.Validators[0].(func(string) error)
 	// backupDescID is the schema descriptor for id field.
 	backupDescID := backupMixinFields0[0].Descriptor()
 	// backup.DefaultID holds the default value on creation for the id field.
@@ -1608,86 +1620,104 @@ func init() {
 	serverDescBackupBytesLimit := serverFields[21].Descriptor()
 	// server.BackupBytesLimitValidator is a validator for the "backup_bytes_limit" field. It is called by the builders before save.
 	server.BackupBytesLimitValidator = serverDescBackupBytesLimit.Validators[0].(func(int64) error)
+	// serverDescBackupKeep is the schema descriptor for backup_keep field.
+	serverDescBackupKeep := serverFields[22].Descriptor()
+	// server.BackupKeepValidator is a validator for the "backup_keep" field. It is called by the builders before save.
+	server.BackupKeepValidator = serverDescBackupKeep.Validators[0].(func(int) error)
+	// serverDescBackupKeepDays is the schema descriptor for backup_keep_days field.
+	serverDescBackupKeepDays := serverFields[23].Descriptor()
+	// server.BackupKeepDaysValidator is a validator for the "backup_keep_days" field. It is called by the builders before save.
+	server.BackupKeepDaysValidator = serverDescBackupKeepDays.Validators[0].(func(int) error)
 	// serverDescSuspended is the schema descriptor for suspended field.
-	serverDescSuspended := serverFields[22].Descriptor()
+	serverDescSuspended := serverFields[24].Descriptor()
 	// server.DefaultSuspended holds the default value on creation for the suspended field.
 	server.DefaultSuspended = serverDescSuspended.Default.(bool)
 	// serverDescGeneration is the schema descriptor for generation field.
-	serverDescGeneration := serverFields[24].Descriptor()
+	serverDescGeneration := serverFields[26].Descriptor()
 	// server.DefaultGeneration holds the default value on creation for the generation field.
 	server.DefaultGeneration = serverDescGeneration.Default.(int64)
 	// server.GenerationValidator is a validator for the "generation" field. It is called by the builders before save.
 	server.GenerationValidator = serverDescGeneration.Validators[0].(func(int64) error)
 	// serverDescRun is the schema descriptor for run field.
-	serverDescRun := serverFields[25].Descriptor()
+	serverDescRun := serverFields[27].Descriptor()
 	// server.DefaultRun holds the default value on creation for the run field.
 	server.DefaultRun = serverDescRun.Default.(int64)
 	// server.RunValidator is a validator for the "run" field. It is called by the builders before save.
 	server.RunValidator = serverDescRun.Validators[0].(func(int64) error)
 	// serverDescInstall is the schema descriptor for install field.
-	serverDescInstall := serverFields[26].Descriptor()
+	serverDescInstall := serverFields[28].Descriptor()
 	// server.DefaultInstall holds the default value on creation for the install field.
 	server.DefaultInstall = serverDescInstall.Default.(int64)
 	// server.InstallValidator is a validator for the "install" field. It is called by the builders before save.
 	server.InstallValidator = serverDescInstall.Validators[0].(func(int64) error)
 	// serverDescInstallSeq is the schema descriptor for install_seq field.
-	serverDescInstallSeq := serverFields[27].Descriptor()
+	serverDescInstallSeq := serverFields[29].Descriptor()
 	// server.DefaultInstallSeq holds the default value on creation for the install_seq field.
 	server.DefaultInstallSeq = serverDescInstallSeq.Default.(int64)
 	// server.InstallSeqValidator is a validator for the "install_seq" field. It is called by the builders before save.
 	server.InstallSeqValidator = serverDescInstallSeq.Validators[0].(func(int64) error)
+	// serverDescRestore is the schema descriptor for restore field.
+	serverDescRestore := serverFields[30].Descriptor()
+	// server.DefaultRestore holds the default value on creation for the restore field.
+	server.DefaultRestore = serverDescRestore.Default.(int64)
+	// server.RestoreValidator is a validator for the "restore" field. It is called by the builders before save.
+	server.RestoreValidator = serverDescRestore.Validators[0].(func(int64) error)
+	// serverDescRestoreTruncate is the schema descriptor for restore_truncate field.
+	serverDescRestoreTruncate := serverFields[32].Descriptor()
+	// server.DefaultRestoreTruncate holds the default value on creation for the restore_truncate field.
+	server.DefaultRestoreTruncate = serverDescRestoreTruncate.Default.(bool)
 	// serverDescPendingRestart is the schema descriptor for pending_restart field.
-	serverDescPendingRestart := serverFields[28].Descriptor()
+	serverDescPendingRestart := serverFields[34].Descriptor()
 	// server.DefaultPendingRestart holds the default value on creation for the pending_restart field.
 	server.DefaultPendingRestart = serverDescPendingRestart.Default.(bool)
 	// serverDescKeepFiles is the schema descriptor for keep_files field.
-	serverDescKeepFiles := serverFields[30].Descriptor()
+	serverDescKeepFiles := serverFields[36].Descriptor()
 	// server.DefaultKeepFiles holds the default value on creation for the keep_files field.
 	server.DefaultKeepFiles = serverDescKeepFiles.Default.(bool)
 	// serverDescStateReason is the schema descriptor for state_reason field.
-	serverDescStateReason := serverFields[32].Descriptor()
+	serverDescStateReason := serverFields[38].Descriptor()
 	// server.DefaultStateReason holds the default value on creation for the state_reason field.
 	server.DefaultStateReason = serverDescStateReason.Default.(string)
 	// server.StateReasonValidator is a validator for the "state_reason" field. It is called by the builders before save.
 	server.StateReasonValidator = serverDescStateReason.Validators[0].(func(string) error)
 	// serverDescStateChangedAt is the schema descriptor for state_changed_at field.
-	serverDescStateChangedAt := serverFields[33].Descriptor()
+	serverDescStateChangedAt := serverFields[39].Descriptor()
 	// server.DefaultStateChangedAt holds the default value on creation for the state_changed_at field.
 	server.DefaultStateChangedAt = serverDescStateChangedAt.Default.(func() time.Time)
 	// serverDescObservedGeneration is the schema descriptor for observed_generation field.
-	serverDescObservedGeneration := serverFields[34].Descriptor()
+	serverDescObservedGeneration := serverFields[40].Descriptor()
 	// server.DefaultObservedGeneration holds the default value on creation for the observed_generation field.
 	server.DefaultObservedGeneration = serverDescObservedGeneration.Default.(int64)
 	// server.ObservedGenerationValidator is a validator for the "observed_generation" field. It is called by the builders before save.
 	server.ObservedGenerationValidator = serverDescObservedGeneration.Validators[0].(func(int64) error)
 	// serverDescOomKilled is the schema descriptor for oom_killed field.
-	serverDescOomKilled := serverFields[36].Descriptor()
+	serverDescOomKilled := serverFields[42].Descriptor()
 	// server.DefaultOomKilled holds the default value on creation for the oom_killed field.
 	server.DefaultOomKilled = serverDescOomKilled.Default.(bool)
 	// serverDescCrashCount is the schema descriptor for crash_count field.
-	serverDescCrashCount := serverFields[37].Descriptor()
+	serverDescCrashCount := serverFields[43].Descriptor()
 	// server.DefaultCrashCount holds the default value on creation for the crash_count field.
 	server.DefaultCrashCount = serverDescCrashCount.Default.(int)
 	// server.CrashCountValidator is a validator for the "crash_count" field. It is called by the builders before save.
 	server.CrashCountValidator = serverDescCrashCount.Validators[0].(func(int) error)
 	// serverDescLastLines is the schema descriptor for last_lines field.
-	serverDescLastLines := serverFields[38].Descriptor()
+	serverDescLastLines := serverFields[44].Descriptor()
 	// server.DefaultLastLines holds the default value on creation for the last_lines field.
 	server.DefaultLastLines = serverDescLastLines.Default.([]string)
 	// serverDescCrashResets is the schema descriptor for crash_resets field.
-	serverDescCrashResets := serverFields[40].Descriptor()
+	serverDescCrashResets := serverFields[46].Descriptor()
 	// server.DefaultCrashResets holds the default value on creation for the crash_resets field.
 	server.DefaultCrashResets = serverDescCrashResets.Default.(int64)
 	// server.CrashResetsValidator is a validator for the "crash_resets" field. It is called by the builders before save.
 	server.CrashResetsValidator = serverDescCrashResets.Validators[0].(func(int64) error)
 	// serverDescConsoleSeq is the schema descriptor for console_seq field.
-	serverDescConsoleSeq := serverFields[41].Descriptor()
+	serverDescConsoleSeq := serverFields[47].Descriptor()
 	// server.DefaultConsoleSeq holds the default value on creation for the console_seq field.
 	server.DefaultConsoleSeq = serverDescConsoleSeq.Default.(int64)
 	// server.ConsoleSeqValidator is a validator for the "console_seq" field. It is called by the builders before save.
 	server.ConsoleSeqValidator = serverDescConsoleSeq.Validators[0].(func(int64) error)
 	// serverDescConsoleBytes is the schema descriptor for console_bytes field.
-	serverDescConsoleBytes := serverFields[42].Descriptor()
+	serverDescConsoleBytes := serverFields[48].Descriptor()
 	// server.DefaultConsoleBytes holds the default value on creation for the console_bytes field.
 	server.DefaultConsoleBytes = serverDescConsoleBytes.Default.(int64)
 	// server.ConsoleBytesValidator is a validator for the "console_bytes" field. It is called by the builders before save.

@@ -61,6 +61,14 @@ func (Backup) Fields() []ent.Field {
 			Comment("Why the backup failed, if it did."),
 		field.Time("completed_at").Optional().Nillable().
 			Comment("When the backup was complete and verified."),
+		field.Int64("files").Optional().Nillable().NonNegative().
+			Comment("Number of files, directories and links in the archive, once it is known."),
+		field.Bool("cancelling").Default(false).Annotations(hidden()).
+			Comment("Whether somebody has cancelled it and the node has not confirmed that."),
+		field.String("upload_id").Optional().Nillable().MaxLen(1024).Annotations(hidden()).
+			Comment("What the storage calls the upload of the archive, until that is complete."),
+		field.Time("deleted_at").Optional().Nillable().Annotations(hidden()).
+			Comment("When the backup was deleted, while its archive is not removed yet."),
 	}
 }
 
@@ -87,5 +95,6 @@ func (Backup) Indexes() []ent.Index {
 		index.Fields("task_run_id"),
 		index.Fields("name"),
 		index.Fields("state"),
+		index.Fields("deleted_at"),
 	}
 }

@@ -80,9 +80,13 @@ func serverShape() []ent.Field {
 		field.Int64("console_rate_bytes").Optional().Nillable().Positive().Annotations(bytes()).
 			Comment("Console bytes a second that are kept; the node's default when null."),
 		field.Int("backup_limit").Optional().Nillable().NonNegative().
-			Comment("Number of backups that are kept; no limit when null."),
+			Comment("Number of backups that the server may have; no limit when null."),
 		field.Int64("backup_bytes_limit").Optional().Nillable().NonNegative().Annotations(bytes()).
-			Comment("Size of all backups together; no limit when null."),
+			Comment("Size that all backups may have together; no limit when null."),
+		field.Int("backup_keep").Optional().Nillable().Positive().
+			Comment("Number of backups that are kept: after a new one, the oldest that are not locked go. All when null."),
+		field.Int("backup_keep_days").Optional().Nillable().Positive().
+			Comment("Days for which backups are kept: after a new one, older ones that are not locked go. For ever when null."),
 	}
 }
 
@@ -103,6 +107,14 @@ func serverDesired() []ent.Field {
 			Comment("Counts the installations that were asked for."),
 		field.Int64("install_seq").Default(0).NonNegative().Annotations(hidden()).
 			Comment("Last console line before the last installation that was asked for."),
+		field.Int64("restore").Default(0).NonNegative().Annotations(hidden()).
+			Comment("Counts the restorations that were asked for."),
+		field.String("restore_backup_id").Optional().Nillable().Annotations(hidden()).
+			Comment("Backup that the last restoration is from."),
+		field.Bool("restore_truncate").Default(false).Annotations(hidden()).
+			Comment("Whether the last restoration removes files that the backup does not have."),
+		field.Strings("restore_paths").Optional().Annotations(hidden()).
+			Comment("Paths that the last restoration restores; everything when empty."),
 		field.Bool("pending_restart").Default(false).
 			Comment("Whether something was changed that the next start will apply."),
 		field.Time("deleted_at").Optional().Nillable().Annotations(hidden()).

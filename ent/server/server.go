@@ -66,6 +66,10 @@ const (
 	FieldBackupLimit = "backup_limit"
 	// FieldBackupBytesLimit holds the string denoting the backup_bytes_limit field in the database.
 	FieldBackupBytesLimit = "backup_bytes_limit"
+	// FieldBackupKeep holds the string denoting the backup_keep field in the database.
+	FieldBackupKeep = "backup_keep"
+	// FieldBackupKeepDays holds the string denoting the backup_keep_days field in the database.
+	FieldBackupKeepDays = "backup_keep_days"
 	// FieldSuspended holds the string denoting the suspended field in the database.
 	FieldSuspended = "suspended"
 	// FieldPower holds the string denoting the power field in the database.
@@ -78,6 +82,14 @@ const (
 	FieldInstall = "install"
 	// FieldInstallSeq holds the string denoting the install_seq field in the database.
 	FieldInstallSeq = "install_seq"
+	// FieldRestore holds the string denoting the restore field in the database.
+	FieldRestore = "restore"
+	// FieldRestoreBackupID holds the string denoting the restore_backup_id field in the database.
+	FieldRestoreBackupID = "restore_backup_id"
+	// FieldRestoreTruncate holds the string denoting the restore_truncate field in the database.
+	FieldRestoreTruncate = "restore_truncate"
+	// FieldRestorePaths holds the string denoting the restore_paths field in the database.
+	FieldRestorePaths = "restore_paths"
 	// FieldPendingRestart holds the string denoting the pending_restart field in the database.
 	FieldPendingRestart = "pending_restart"
 	// FieldDeletedAt holds the string denoting the deleted_at field in the database.
@@ -229,12 +241,18 @@ var Columns = []string{
 	FieldConsoleRateBytes,
 	FieldBackupLimit,
 	FieldBackupBytesLimit,
+	FieldBackupKeep,
+	FieldBackupKeepDays,
 	FieldSuspended,
 	FieldPower,
 	FieldGeneration,
 	FieldRun,
 	FieldInstall,
 	FieldInstallSeq,
+	FieldRestore,
+	FieldRestoreBackupID,
+	FieldRestoreTruncate,
+	FieldRestorePaths,
 	FieldPendingRestart,
 	FieldDeletedAt,
 	FieldKeepFiles,
@@ -330,6 +348,10 @@ var (
 	BackupLimitValidator func(int) error
 	// BackupBytesLimitValidator is a validator for the "backup_bytes_limit" field. It is called by the builders before save.
 	BackupBytesLimitValidator func(int64) error
+	// BackupKeepValidator is a validator for the "backup_keep" field. It is called by the builders before save.
+	BackupKeepValidator func(int) error
+	// BackupKeepDaysValidator is a validator for the "backup_keep_days" field. It is called by the builders before save.
+	BackupKeepDaysValidator func(int) error
 	// DefaultSuspended holds the default value on creation for the "suspended" field.
 	DefaultSuspended bool
 	// DefaultGeneration holds the default value on creation for the "generation" field.
@@ -348,6 +370,12 @@ var (
 	DefaultInstallSeq int64
 	// InstallSeqValidator is a validator for the "install_seq" field. It is called by the builders before save.
 	InstallSeqValidator func(int64) error
+	// DefaultRestore holds the default value on creation for the "restore" field.
+	DefaultRestore int64
+	// RestoreValidator is a validator for the "restore" field. It is called by the builders before save.
+	RestoreValidator func(int64) error
+	// DefaultRestoreTruncate holds the default value on creation for the "restore_truncate" field.
+	DefaultRestoreTruncate bool
 	// DefaultPendingRestart holds the default value on creation for the "pending_restart" field.
 	DefaultPendingRestart bool
 	// DefaultKeepFiles holds the default value on creation for the "keep_files" field.
@@ -559,6 +587,16 @@ func ByBackupBytesLimit(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldBackupBytesLimit, opts...).ToFunc()
 }
 
+// ByBackupKeep orders the results by the backup_keep field.
+func ByBackupKeep(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBackupKeep, opts...).ToFunc()
+}
+
+// ByBackupKeepDays orders the results by the backup_keep_days field.
+func ByBackupKeepDays(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBackupKeepDays, opts...).ToFunc()
+}
+
 // BySuspended orders the results by the suspended field.
 func BySuspended(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSuspended, opts...).ToFunc()
@@ -587,6 +625,21 @@ func ByInstall(opts ...sql.OrderTermOption) OrderOption {
 // ByInstallSeq orders the results by the install_seq field.
 func ByInstallSeq(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldInstallSeq, opts...).ToFunc()
+}
+
+// ByRestore orders the results by the restore field.
+func ByRestore(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRestore, opts...).ToFunc()
+}
+
+// ByRestoreBackupID orders the results by the restore_backup_id field.
+func ByRestoreBackupID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRestoreBackupID, opts...).ToFunc()
+}
+
+// ByRestoreTruncate orders the results by the restore_truncate field.
+func ByRestoreTruncate(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRestoreTruncate, opts...).ToFunc()
 }
 
 // ByPendingRestart orders the results by the pending_restart field.

@@ -171,6 +171,16 @@ func BackupBytesLimit(v int64) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldBackupBytesLimit, v))
 }
 
+// BackupKeep applies equality check predicate on the "backup_keep" field. It's identical to BackupKeepEQ.
+func BackupKeep(v int) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldBackupKeep, v))
+}
+
+// BackupKeepDays applies equality check predicate on the "backup_keep_days" field. It's identical to BackupKeepDaysEQ.
+func BackupKeepDays(v int) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldBackupKeepDays, v))
+}
+
 // Suspended applies equality check predicate on the "suspended" field. It's identical to SuspendedEQ.
 func Suspended(v bool) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldSuspended, v))
@@ -194,6 +204,21 @@ func Install(v int64) predicate.Server {
 // InstallSeq applies equality check predicate on the "install_seq" field. It's identical to InstallSeqEQ.
 func InstallSeq(v int64) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldInstallSeq, v))
+}
+
+// Restore applies equality check predicate on the "restore" field. It's identical to RestoreEQ.
+func Restore(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldRestore, v))
+}
+
+// RestoreBackupID applies equality check predicate on the "restore_backup_id" field. It's identical to RestoreBackupIDEQ.
+func RestoreBackupID(v string) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldRestoreBackupID, v))
+}
+
+// RestoreTruncate applies equality check predicate on the "restore_truncate" field. It's identical to RestoreTruncateEQ.
+func RestoreTruncate(v bool) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldRestoreTruncate, v))
 }
 
 // PendingRestart applies equality check predicate on the "pending_restart" field. It's identical to PendingRestartEQ.
@@ -1411,6 +1436,106 @@ func BackupBytesLimitNotNil() predicate.Server {
 	return predicate.Server(sql.FieldNotNull(FieldBackupBytesLimit))
 }
 
+// BackupKeepEQ applies the EQ predicate on the "backup_keep" field.
+func BackupKeepEQ(v int) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldBackupKeep, v))
+}
+
+// BackupKeepNEQ applies the NEQ predicate on the "backup_keep" field.
+func BackupKeepNEQ(v int) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldBackupKeep, v))
+}
+
+// BackupKeepIn applies the In predicate on the "backup_keep" field.
+func BackupKeepIn(vs ...int) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldBackupKeep, vs...))
+}
+
+// BackupKeepNotIn applies the NotIn predicate on the "backup_keep" field.
+func BackupKeepNotIn(vs ...int) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldBackupKeep, vs...))
+}
+
+// BackupKeepGT applies the GT predicate on the "backup_keep" field.
+func BackupKeepGT(v int) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldBackupKeep, v))
+}
+
+// BackupKeepGTE applies the GTE predicate on the "backup_keep" field.
+func BackupKeepGTE(v int) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldBackupKeep, v))
+}
+
+// BackupKeepLT applies the LT predicate on the "backup_keep" field.
+func BackupKeepLT(v int) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldBackupKeep, v))
+}
+
+// BackupKeepLTE applies the LTE predicate on the "backup_keep" field.
+func BackupKeepLTE(v int) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldBackupKeep, v))
+}
+
+// BackupKeepIsNil applies the IsNil predicate on the "backup_keep" field.
+func BackupKeepIsNil() predicate.Server {
+	return predicate.Server(sql.FieldIsNull(FieldBackupKeep))
+}
+
+// BackupKeepNotNil applies the NotNil predicate on the "backup_keep" field.
+func BackupKeepNotNil() predicate.Server {
+	return predicate.Server(sql.FieldNotNull(FieldBackupKeep))
+}
+
+// BackupKeepDaysEQ applies the EQ predicate on the "backup_keep_days" field.
+func BackupKeepDaysEQ(v int) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldBackupKeepDays, v))
+}
+
+// BackupKeepDaysNEQ applies the NEQ predicate on the "backup_keep_days" field.
+func BackupKeepDaysNEQ(v int) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldBackupKeepDays, v))
+}
+
+// BackupKeepDaysIn applies the In predicate on the "backup_keep_days" field.
+func BackupKeepDaysIn(vs ...int) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldBackupKeepDays, vs...))
+}
+
+// BackupKeepDaysNotIn applies the NotIn predicate on the "backup_keep_days" field.
+func BackupKeepDaysNotIn(vs ...int) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldBackupKeepDays, vs...))
+}
+
+// BackupKeepDaysGT applies the GT predicate on the "backup_keep_days" field.
+func BackupKeepDaysGT(v int) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldBackupKeepDays, v))
+}
+
+// BackupKeepDaysGTE applies the GTE predicate on the "backup_keep_days" field.
+func BackupKeepDaysGTE(v int) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldBackupKeepDays, v))
+}
+
+// BackupKeepDaysLT applies the LT predicate on the "backup_keep_days" field.
+func BackupKeepDaysLT(v int) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldBackupKeepDays, v))
+}
+
+// BackupKeepDaysLTE applies the LTE predicate on the "backup_keep_days" field.
+func BackupKeepDaysLTE(v int) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldBackupKeepDays, v))
+}
+
+// BackupKeepDaysIsNil applies the IsNil predicate on the "backup_keep_days" field.
+func BackupKeepDaysIsNil() predicate.Server {
+	return predicate.Server(sql.FieldIsNull(FieldBackupKeepDays))
+}
+
+// BackupKeepDaysNotNil applies the NotNil predicate on the "backup_keep_days" field.
+func BackupKeepDaysNotNil() predicate.Server {
+	return predicate.Server(sql.FieldNotNull(FieldBackupKeepDays))
+}
+
 // SuspendedEQ applies the EQ predicate on the "suspended" field.
 func SuspendedEQ(v bool) predicate.Server {
 	return predicate.Server(sql.FieldEQ(FieldSuspended, v))
@@ -1609,6 +1734,141 @@ func InstallSeqLT(v int64) predicate.Server {
 // InstallSeqLTE applies the LTE predicate on the "install_seq" field.
 func InstallSeqLTE(v int64) predicate.Server {
 	return predicate.Server(sql.FieldLTE(FieldInstallSeq, v))
+}
+
+// RestoreEQ applies the EQ predicate on the "restore" field.
+func RestoreEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldRestore, v))
+}
+
+// RestoreNEQ applies the NEQ predicate on the "restore" field.
+func RestoreNEQ(v int64) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldRestore, v))
+}
+
+// RestoreIn applies the In predicate on the "restore" field.
+func RestoreIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldRestore, vs...))
+}
+
+// RestoreNotIn applies the NotIn predicate on the "restore" field.
+func RestoreNotIn(vs ...int64) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldRestore, vs...))
+}
+
+// RestoreGT applies the GT predicate on the "restore" field.
+func RestoreGT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldRestore, v))
+}
+
+// RestoreGTE applies the GTE predicate on the "restore" field.
+func RestoreGTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldRestore, v))
+}
+
+// RestoreLT applies the LT predicate on the "restore" field.
+func RestoreLT(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldRestore, v))
+}
+
+// RestoreLTE applies the LTE predicate on the "restore" field.
+func RestoreLTE(v int64) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldRestore, v))
+}
+
+// RestoreBackupIDEQ applies the EQ predicate on the "restore_backup_id" field.
+func RestoreBackupIDEQ(v string) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDNEQ applies the NEQ predicate on the "restore_backup_id" field.
+func RestoreBackupIDNEQ(v string) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDIn applies the In predicate on the "restore_backup_id" field.
+func RestoreBackupIDIn(vs ...string) predicate.Server {
+	return predicate.Server(sql.FieldIn(FieldRestoreBackupID, vs...))
+}
+
+// RestoreBackupIDNotIn applies the NotIn predicate on the "restore_backup_id" field.
+func RestoreBackupIDNotIn(vs ...string) predicate.Server {
+	return predicate.Server(sql.FieldNotIn(FieldRestoreBackupID, vs...))
+}
+
+// RestoreBackupIDGT applies the GT predicate on the "restore_backup_id" field.
+func RestoreBackupIDGT(v string) predicate.Server {
+	return predicate.Server(sql.FieldGT(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDGTE applies the GTE predicate on the "restore_backup_id" field.
+func RestoreBackupIDGTE(v string) predicate.Server {
+	return predicate.Server(sql.FieldGTE(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDLT applies the LT predicate on the "restore_backup_id" field.
+func RestoreBackupIDLT(v string) predicate.Server {
+	return predicate.Server(sql.FieldLT(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDLTE applies the LTE predicate on the "restore_backup_id" field.
+func RestoreBackupIDLTE(v string) predicate.Server {
+	return predicate.Server(sql.FieldLTE(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDContains applies the Contains predicate on the "restore_backup_id" field.
+func RestoreBackupIDContains(v string) predicate.Server {
+	return predicate.Server(sql.FieldContains(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDHasPrefix applies the HasPrefix predicate on the "restore_backup_id" field.
+func RestoreBackupIDHasPrefix(v string) predicate.Server {
+	return predicate.Server(sql.FieldHasPrefix(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDHasSuffix applies the HasSuffix predicate on the "restore_backup_id" field.
+func RestoreBackupIDHasSuffix(v string) predicate.Server {
+	return predicate.Server(sql.FieldHasSuffix(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDIsNil applies the IsNil predicate on the "restore_backup_id" field.
+func RestoreBackupIDIsNil() predicate.Server {
+	return predicate.Server(sql.FieldIsNull(FieldRestoreBackupID))
+}
+
+// RestoreBackupIDNotNil applies the NotNil predicate on the "restore_backup_id" field.
+func RestoreBackupIDNotNil() predicate.Server {
+	return predicate.Server(sql.FieldNotNull(FieldRestoreBackupID))
+}
+
+// RestoreBackupIDEqualFold applies the EqualFold predicate on the "restore_backup_id" field.
+func RestoreBackupIDEqualFold(v string) predicate.Server {
+	return predicate.Server(sql.FieldEqualFold(FieldRestoreBackupID, v))
+}
+
+// RestoreBackupIDContainsFold applies the ContainsFold predicate on the "restore_backup_id" field.
+func RestoreBackupIDContainsFold(v string) predicate.Server {
+	return predicate.Server(sql.FieldContainsFold(FieldRestoreBackupID, v))
+}
+
+// RestoreTruncateEQ applies the EQ predicate on the "restore_truncate" field.
+func RestoreTruncateEQ(v bool) predicate.Server {
+	return predicate.Server(sql.FieldEQ(FieldRestoreTruncate, v))
+}
+
+// RestoreTruncateNEQ applies the NEQ predicate on the "restore_truncate" field.
+func RestoreTruncateNEQ(v bool) predicate.Server {
+	return predicate.Server(sql.FieldNEQ(FieldRestoreTruncate, v))
+}
+
+// RestorePathsIsNil applies the IsNil predicate on the "restore_paths" field.
+func RestorePathsIsNil() predicate.Server {
+	return predicate.Server(sql.FieldIsNull(FieldRestorePaths))
+}
+
+// RestorePathsNotNil applies the NotNil predicate on the "restore_paths" field.
+func RestorePathsNotNil() predicate.Server {
+	return predicate.Server(sql.FieldNotNull(FieldRestorePaths))
 }
 
 // PendingRestartEQ applies the EQ predicate on the "pending_restart" field.

@@ -116,6 +116,18 @@ type BackupChangedEvent struct {
 	Backup *ent.Backup `json:"backup,omitempty"`
 }
 
+// What cancelBackup needs.
+type CancelBackupInput struct {
+	// The backup to cancel.
+	ID string `json:"id"`
+}
+
+// Answer of cancelBackup.
+type CancelBackupPayload struct {
+	// The backup, which is CANCELLED as soon as its node has ended it.
+	Backup *ent.Backup `json:"backup"`
+}
+
 // What cancelFileTransfer needs.
 type CancelFileTransferInput struct {
 	// The server.
@@ -218,6 +230,24 @@ type CreateAPIKeyPayload struct {
 	APIKey *ent.ApiKey `json:"apiKey"`
 	// The secret to send as a Bearer token. It is shown this once.
 	Key string `json:"key"`
+}
+
+// What createBackupDownload needs.
+type CreateBackupDownloadInput struct {
+	// The backup.
+	ID string `json:"id"`
+}
+
+// Answer of createBackup.
+type CreateBackupPayload struct {
+	// The backup, which is being made: follow it by backupProgress.
+	Backup *ent.Backup `json:"backup"`
+}
+
+// Answer of createBackupStorage.
+type CreateBackupStoragePayload struct {
+	// The new storage.
+	BackupStorage *ent.BackupStorage `json:"backupStorage"`
 }
 
 // What createDirectory needs.
@@ -365,6 +395,30 @@ type DeleteAPIKeyInput struct {
 // Answer of deleteApiKey.
 type DeleteAPIKeyPayload struct {
 	// The key that was deleted.
+	DeletedID string `json:"deletedId"`
+}
+
+// What deleteBackup needs.
+type DeleteBackupInput struct {
+	// The backup to delete.
+	ID string `json:"id"`
+}
+
+// Answer of deleteBackup.
+type DeleteBackupPayload struct {
+	// The backup that was deleted.
+	DeletedID string `json:"deletedId"`
+}
+
+// What deleteBackupStorage needs.
+type DeleteBackupStorageInput struct {
+	// The storage to remove.
+	ID string `json:"id"`
+}
+
+// Answer of deleteBackupStorage.
+type DeleteBackupStoragePayload struct {
+	// The storage that was removed.
 	DeletedID string `json:"deletedId"`
 }
 
@@ -848,6 +902,26 @@ type ServerChangedEvent struct {
 	Server *ent.Server `json:"server,omitempty"`
 }
 
+// What setBackupPolicy may change. A field that is absent stays as it is, null lifts it.
+type SetBackupPolicyInput struct {
+	// The server.
+	ServerID string `json:"serverId"`
+	// Number of backups that the server may have. Needs node.update.
+	BackupLimit graphql.Omittable[*int] `json:"backupLimit,omitempty"`
+	// Size that its backups may have together. Needs node.update.
+	BackupBytesLimit graphql.Omittable[*int64] `json:"backupBytesLimit,omitempty"`
+	// Number of backups that are kept: after a new one, the oldest that are not locked go.
+	BackupKeep graphql.Omittable[*int] `json:"backupKeep,omitempty"`
+	// Days for which backups are kept: after a new one, older ones that are not locked go.
+	BackupKeepDays graphql.Omittable[*int] `json:"backupKeepDays,omitempty"`
+}
+
+// Answer of setBackupPolicy.
+type SetBackupPolicyPayload struct {
+	// The server.
+	Server *ent.Server `json:"server"`
+}
+
 // What setPrimaryAllocation needs.
 type SetPrimaryAllocationInput struct {
 	// The allocation; one of a server's.
@@ -1024,6 +1098,18 @@ type UnsuspendUserPayload struct {
 type UpdateAlertRulePayload struct {
 	// The rule.
 	AlertRule *ent.AlertRule `json:"alertRule"`
+}
+
+// Answer of updateBackup.
+type UpdateBackupPayload struct {
+	// The backup.
+	Backup *ent.Backup `json:"backup"`
+}
+
+// Answer of updateBackupStorage.
+type UpdateBackupStoragePayload struct {
+	// The storage.
+	BackupStorage *ent.BackupStorage `json:"backupStorage"`
 }
 
 // What updateLocation may change. A field that is absent stays as it is.

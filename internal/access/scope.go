@@ -53,7 +53,7 @@ func scope(v *viewer.Viewer, query ent.Query) error {
 	case *model.ServerMetricsQuery:
 		q.Where(servermetrics.HasServerWith(servers(v, ServerRead)))
 	case *model.BackupQuery:
-		q.Where(backup.HasServerWith(servers(v, BackupRead)))
+		q.Where(backup.DeletedAtIsNil(), backup.HasServerWith(servers(v, BackupRead)))
 	case *model.ScheduledTaskQuery:
 		q.Where(scheduledtask.HasServerWith(servers(v, TaskRead)))
 	case *model.TaskRunQuery:

@@ -28,6 +28,15 @@ func (l *Link) Files(nodeID string) (protocol.FileServiceClient, error) {
 	return l.remoteFiles(nodeID), nil
 }
 
+// Backups returns a client for calls about the backups on a node whose link this instance holds; of any other node it fails
+// with NODE_OFFLINE.
+func (l *Link) Backups(nodeID string) (protocol.BackupServiceClient, error) {
+	if s := l.session(nodeID); s != nil {
+		return s.backups, nil
+	}
+	return nil, offline()
+}
+
 // FilesOver returns a client for calls about files, with faults as errors, over any connection to an agent.
 func FilesOver(via connect.HTTPClient, origin string) protocol.FileServiceClient {
 	return protocol.NewFileServiceClient(via, origin, connect.WithReadMaxBytes(maxUnaryMessage),

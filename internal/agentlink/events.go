@@ -131,6 +131,8 @@ func (s *session) ownEvent(ctx context.Context, event *protocol.EventsResponse) 
 		return s.owns(ctx, e.InstallProgress.GetServerId())
 	case *protocol.EventsResponse_FileActivity:
 		return s.owns(ctx, e.FileActivity.GetServerId())
+	case *protocol.EventsResponse_RestoreProgress:
+		return s.owns(ctx, e.RestoreProgress.GetServerId())
 	case *protocol.EventsResponse_Usage:
 		own := e.Usage.GetServers()[:0]
 		for _, sample := range e.Usage.GetServers() {

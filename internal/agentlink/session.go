@@ -76,6 +76,7 @@ type session struct {
 	streams protocol.AgentServiceClient // for the two streams: smaller messages
 	shared  protocol.AgentServiceClient // for services: faults and deadlines
 	files   protocol.FileServiceClient  // the same for files
+	backups protocol.BackupServiceClient
 
 	connected bool           // Nodes.Connected was told
 	responder *bus.Responder // calls of other instances; nil on a bus inside the process
@@ -177,7 +178,7 @@ func (s *session) open(ctx context.Context, place *place) (err error) {
 	s.calls = s.wire.client(maxUnaryMessage)
 	s.streams = s.wire.client(maxStreamMessage)
 	answered := connect.WithInterceptors(faults{timeout: s.link.timing.Call, link: ctx})
-	s.shared, s.files = s.wire.client(maxUnaryMessage, answered), s.wire.files(answered)
+	s.shared, s.files, s.backups = s.wire.client(maxUnaryMessage, answered), s.wire.files(answered), s.wire.backups(answered)
 
 	hello, err := s.hello(ctx)
 	if err != nil {

@@ -100,6 +100,12 @@ func newFileClient(via connect.HTTPClient, options ...connect.ClientOption) prot
 		append(options, connect.WithAcceptCompression("gzip", nil, nil), connect.WithInterceptors(quoting{}))...)
 }
 
+// backups is as client, for calls about backups.
+func (w *wire) backups(options ...connect.ClientOption) protocol.BackupServiceClient {
+	return protocol.NewBackupServiceClient(&http.Client{Transport: w.http}, agentOrigin, append(options,
+		connect.WithReadMaxBytes(maxUnaryMessage), connect.WithAcceptCompression("gzip", nil, nil), connect.WithInterceptors(quoting{}))...)
+}
+
 // close says goodbye to the agent, waits for its answer for a short time only, and releases everything.
 func (w *wire) close(code websocket.StatusCode, reason string) {
 	if w.raw != nil {

@@ -41,7 +41,7 @@ func runAgent(ctx context.Context, c *Config, log *slog.Logger) error {
 	}
 	a, err := agent.New(agent.Config{
 		DataDir: c.DataDir, PanelURL: c.PanelURL, EnrolToken: c.EnrolToken, Runtime: rt, Logger: log, Version: Version,
-		Metrics: page, MetricsToken: c.MetricsToken,
+		BackupRate: int64(c.BackupReadRate) << 20, Metrics: page, MetricsToken: c.MetricsToken,
 	})
 	if err != nil {
 		return err

@@ -52,6 +52,8 @@ type Config struct {
 	SecretKeyFile string
 	// MetricsAddr is where an agent shows its metrics, or empty; the panel shows its own at HTTPAddr.
 	MetricsAddr string
+	// BackupReadRate is how many MiB of files the backups of a node read in a second; 0 is as fast as it goes.
+	BackupReadRate int
 	// MetricsToken has to be sent to see /metrics; without one, only this machine sees it.
 	MetricsToken string
 	// EgressAllow are networks that webhooks and imported templates may be in although they are not public.
@@ -101,6 +103,7 @@ func (c *Config) bind(flags *pflag.FlagSet, r role, panel, agent bool) {
 	if agent {
 		flags.StringVar(&c.Runtime, "runtime", "auto", "how servers run: auto, containerd or process")
 		flags.StringVar(&c.ContainerdAddress, "containerd-address", containerd.DefaultAddress, "containerd's socket")
+		flags.IntVar(&c.BackupReadRate, "backup-read-rate", 0, "MiB of files that backups read in a second; 0 is as fast as it goes")
 		flags.StringVar(&c.RegistryAuthFile, "registry-auth-file", "", "credentials of image registries, as docker login writes them in config.json")
 	}
 	if !panel {

@@ -73,6 +73,7 @@ func (p *panel) devAgent(ctx context.Context, addr net.Addr) (*agent.Agent, erro
 	return agent.New(agent.Config{
 		DataDir: p.config.DataDir, PanelURL: "http://" + reachable(addr), EnrolToken: token, Runtime: rt,
 		Logger: p.log.With(slog.String("role", "agent")), StopServersOnExit: true, Version: Version,
+		BackupRate: int64(p.config.BackupReadRate) << 20,
 	})
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/administration"
 	"github.com/catalyst-panel/catalyst/internal/agentlink"
 	"github.com/catalyst-panel/catalyst/internal/alerts"
+	"github.com/catalyst-panel/catalyst/internal/backups"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/console"
@@ -88,6 +89,7 @@ type panel struct {
 	alerts    *alerts.Service
 	webhooks  *webhooks.Service
 	schedules *schedules.Service
+	backups   *backups.Service
 	drainer   *events.Drainer
 	http      *httpd.Server
 	sftp      *sftpd.Server
@@ -187,9 +189,13 @@ func (p *panel) makeServices(ctx context.Context) error {
 		Client: client, Logs: p.console, Link: p.link, Gate: keeper, Accounts: p.accounts, Tokens: signer,
 		PublicURL: strings.TrimRight(p.config.PublicURL, "/"), SFTP: p.config.sftpAddress(), Allowed: allowed, Bus: p.bus, Logger: p.log,
 	})
-	p.servers = servers.New(servers.Config{
-		Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Files: filePort{p.files}, Logger: p.log,
+	p.backups = backups.New(backups.Config{
+		Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Addresses: p.files, Secrets: p.secrets, Logger: p.log,
 	})
+	p.servers = servers.New(servers.Config{
+		Client: client, Bus: p.bus, Link: p.link, Gate: keeper, Nodes: p.nodes, Console: p.console, Files: filePort{p.files}, Backups: p.backups, Logger: p.log,
+	})
+	p.backups.Servers = p.servers
 	p.onClose(func(ctx context.Context) error { return within(ctx, "work with files", p.files.Close) })
 	p.templates = templates.New(templates.Config{Client: client, Logger: p.log, HTTP: egress.Policy{Allowed: allowed}.Client(fetchTimeout)})
 	p.metrics = metrics.New(context.WithoutCancel(ctx), metrics.Config{
@@ -200,7 +206,7 @@ func (p *panel) makeServices(ctx context.Context) error {
 		return err
 	}
 	nodePort.nodes, desiredPort.servers = p.nodes, p.servers
-	reportPort.nodes, reportPort.servers, reportPort.metrics, reportPort.files = p.nodes, p.servers, p.metrics, p.files
+	reportPort.nodes, reportPort.servers, reportPort.metrics, reportPort.files, reportPort.backups = p.nodes, p.servers, p.metrics, p.files, p.backups
 	return nil
 }
 
@@ -215,7 +221,7 @@ func (p *panel) makeWatch(ctx context.Context) error {
 	})
 	p.alerts = alerts.New(alerts.Config{Client: p.store.Client, Dialect: p.store.Dialect, Logger: p.log})
 	p.schedules = schedules.New(context.WithoutCancel(ctx), schedules.Config{
-		Client: p.store.Client, Servers: p.servers, Accounts: p.accounts, Logger: p.log,
+		Client: p.store.Client, Servers: p.servers, Backups: p.backups, Accounts: p.accounts, Logger: p.log,
 	})
 	p.onClose(func(ctx context.Context) error { return within(ctx, "tasks", p.schedules.Close) })
 	p.drainer = &events.Drainer{
@@ -261,11 +267,11 @@ func (p *panel) makeTransports(ctx context.Context) error {
 		Schema: graph.NewSchema(graph.Config{
 			Client: p.store.Client, Accounts: p.accounts, Nodes: p.nodes, Servers: p.servers, Templates: p.templates,
 			Changes: changes.NewFeed(p.store.Client, p.bus, p.accounts),
-			Console: p.console, Files: p.files, Metrics: p.metrics, Streams: streams, Admin: p.administration(), Schedules: p.schedules, Alerts: p.alerts, Webhooks: p.webhooks,
+			Console: p.console, Files: p.files, Metrics: p.metrics, Streams: streams, Admin: p.administration(), Schedules: p.schedules, Backups: p.backups, Alerts: p.alerts, Webhooks: p.webhooks,
 		}),
 		Accounts: p.accounts, Presenter: presenter, Logger: p.log, Unlimited: !limited, Operations: p.operations(limited), Costs: p.costs(limited),
 	})
-	contents, err := filehttp.New(filehttp.Config{Files: p.files, Logger: p.log})
+	contents, err := filehttp.New(filehttp.Config{Files: p.files, Backups: p.backups, Logger: p.log})
 	if err != nil {
 		return err
 	}
@@ -295,6 +301,7 @@ func (p *panel) makeTransports(ctx context.Context) error {
 	p.background.Go(func() { p.webhooks.Run(run) })
 	p.background.Go(func() { p.schedules.Run(run) })
 	p.background.Go(func() { p.accounts.Run(run) })
+	p.background.Go(func() { p.backups.Run(run) })
 	p.onClose(func(ctx context.Context) error {
 		p.stop()
 		return within(ctx, "background work", p.background.Wait)

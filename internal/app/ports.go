@@ -8,6 +8,7 @@ import (
 
 	"github.com/catalyst-panel/catalyst/agent/protocol"
 	"github.com/catalyst-panel/catalyst/internal/agentlink"
+	"github.com/catalyst-panel/catalyst/internal/backups"
 	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
 	"github.com/catalyst-panel/catalyst/internal/nodes"
@@ -107,6 +108,7 @@ type reportPort struct {
 	servers *servers.Service
 	metrics *metrics.Service
 	files   *files.Service
+	backups *backups.Service
 }
 
 var _ agentlink.Reports = (*reportPort)(nil)
@@ -148,6 +150,8 @@ func (p *reportPort) event(ctx context.Context, nodeID string, e *protocol.Event
 		return p.servers.Installing(ctx, nodeID, what.InstallProgress)
 	case *protocol.EventsResponse_FileActivity:
 		return p.files.Changed(ctx, what.FileActivity)
+	case *protocol.EventsResponse_RestoreProgress:
+		return p.backups.Restoring(ctx, nodeID, what.RestoreProgress)
 	case *protocol.EventsResponse_Usage:
 		at := protocol.Time(e.GetAtUs())
 		if err := p.metrics.Store(ctx, nodeID, at, what.Usage); err != nil {

@@ -159,7 +159,7 @@ func had(ctx context.Context, m ent.Mutation) (access.Had, bool, error) {
 		if err != nil {
 			return access.Had{}, false, model.MaskNotFound(err)
 		}
-		return access.Had{ServerID: row.ServerID}, true, nil
+		return access.Had{ServerID: row.ServerID}, row.DeletedAt == nil, nil
 	case *model.ScheduledTaskMutation:
 		id, _ := m.ID()
 		row, err := m.Client().ScheduledTask.Get(ctx, id)

@@ -41,11 +41,15 @@ const (
 	AlertRaised   = "alert.raise"
 	AlertResolved = "alert.resolve"
 	Ping          = "ping"
+
+	BackupComplete = "backup.complete"
+	BackupFailed   = "backup.fail"
 )
 
 // names are all events, in order.
 var names = []string{
 	AlertRaised, AlertResolved,
+	BackupComplete, "backup.create", "backup.delete", BackupFailed, "backup.restore",
 	"node.create", "node.delete", NodeOffline, NodeOnline, "node.update",
 	"server.access.accept", "server.access.grant", "server.access.revoke", "server.access.update", "server.clone",
 	ServerCrashed, "server.create", "server.delete", "server.owner", ServerState, "server.suspend", "server.unsuspend",

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/catalyst-panel/catalyst/internal/files"
 )
 
 const (
@@ -25,9 +27,16 @@ const (
 // returned are the headers of a node's answer that are passed on.
 var returned = []string{"Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Last-Modified"}
 
+// opener opens what a signed address leads to.
+type opener func(ctx context.Context, signed, method string, header http.Header) (*files.Download, error)
+
 // download passes a file or an archive on.
-func (h *Handler) download(w http.ResponseWriter, r *http.Request) {
-	d, err := h.config.Files.Download(r.Context(), r.PathValue("token"), r.Method, r.Header)
+func (h *Handler) download(open opener) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { h.passOn(w, r, open) }
+}
+
+func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, open opener) {
+	d, err := open(r.Context(), r.PathValue("token"), r.Method, r.Header)
 	if err != nil {
 		h.refuse(w, r, err)
 		return

@@ -10,6 +10,7 @@ import (
 
 	tus "github.com/tus/tusd/v2/pkg/handler"
 
+	"github.com/catalyst-panel/catalyst/internal/backups"
 	"github.com/catalyst-panel/catalyst/internal/fault"
 	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/request"
@@ -17,8 +18,9 @@ import (
 
 // Config is what a Handler needs.
 type Config struct {
-	Files  *files.Service
-	Logger *slog.Logger
+	Files   *files.Service
+	Backups *backups.Service
+	Logger  *slog.Logger
 }
 
 // Handler answers requests below /files/.
@@ -39,7 +41,8 @@ func New(config Config) (*Handler, error) {
 	for _, method := range []string{http.MethodHead, http.MethodPatch, http.MethodDelete, http.MethodPost} {
 		h.mux.HandleFunc(method+" /files/upload/{token}", h.upload)
 	}
-	h.mux.HandleFunc("GET /files/download/{token}/{name...}", h.download)
+	h.mux.HandleFunc("GET /files/download/{token}/{name...}", h.download(config.Files.Download))
+	h.mux.HandleFunc("GET /files/backup/{token}/{name...}", h.download(config.Backups.Download))
 	h.mux.HandleFunc("GET /files/log/{token}/{name...}", h.log)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, fault.New(fault.NotFound, "There is nothing here. The API gives out addresses of files."))

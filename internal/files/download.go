@@ -132,7 +132,7 @@ func (s *Service) Download(ctx context.Context, signed, method string, header ht
 	if err != nil {
 		return nil, err
 	}
-	if t.Log != nil {
+	if t.Log != nil || t.BackupID != "" {
 		return nil, notThere()
 	}
 	ctx, closeGate, err := s.Gate.Open(ctx, access.FileRead, access.On(t.ServerID))

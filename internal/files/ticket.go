@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/catalyst-panel/catalyst/internal/fault"
@@ -26,6 +27,9 @@ type ticket struct {
 	KeyID    string   `json:"k,omitempty"`
 	// Log is set in an address of a log, and in no other.
 	Log *logTicket `json:"l,omitempty"`
+
+	// BackupID is set in an address of a backup, and in no other.
+	BackupID string `json:"b,omitempty"`
 
 	expires time.Time
 }
@@ -79,4 +83,25 @@ func (s *Service) redeem(ctx context.Context, a token.Audience, signed string) (
 // address is where a signed address is answered.
 func (s *Service) address(kind, signed, name string) string {
 	return s.PublicURL + "/files/" + kind + "/" + signed + name
+}
+
+// SignBackup returns an address of a backup's archive for the viewer in ctx, whose right to it was checked.
+func (s *Service) SignBackup(ctx context.Context, serverID, backupID, name string) (*Address, error) {
+	signed, expires, err := s.sign(ctx, token.AudienceDownload, ticket{ServerID: serverID, BackupID: backupID}, downloadLife)
+	if err != nil {
+		return nil, err
+	}
+	return &Address{URL: s.address("backup", signed, "/"+url.PathEscape(name)), ExpiresAt: expires}, nil
+}
+
+// RedeemBackup returns the backup that an address leads to, and a context in which whoever asked for it is the caller.
+func (s *Service) RedeemBackup(ctx context.Context, signed string) (backupID string, asker context.Context, err error) {
+	t, ctx, err := s.redeem(ctx, token.AudienceDownload, signed)
+	if err != nil {
+		return "", nil, err
+	}
+	if t.BackupID == "" {
+		return "", nil, notThere()
+	}
+	return t.BackupID, ctx, nil
 }

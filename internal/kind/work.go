@@ -140,3 +140,14 @@ func (v TransferState) MarshalGQL(w io.Writer) { marshal(w, v) }
 
 // UnmarshalGQL reads a GraphQL enum value; unknown ones are refused.
 func (v *TransferState) UnmarshalGQL(in any) error { return unmarshal(v, in, v.Values()) }
+
+// Unfinished reports whether something follows the state.
+func (v BackupState) Unfinished() bool {
+	switch v {
+	case BackupStatePending, BackupStateRunning, BackupStateVerifying:
+		return true
+	case BackupStateCompleted, BackupStateFailed, BackupStateCancelled:
+		return false
+	}
+	return false
+}

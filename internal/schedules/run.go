@@ -54,7 +54,7 @@ func (s *Service) carryOut(ctx context.Context, run *ent.TaskRun, serverID, auth
 		r := kind.TaskStepResult{Step: i, Action: step.Action, StartedAt: s.now().Format(time.RFC3339)}
 		err := s.wait(ctx, time.Duration(step.Delay)*time.Second)
 		if err == nil {
-			err = s.step(ctx, run.TaskID, serverID, authorID, step)
+			err = s.step(ctx, run, serverID, authorID, step)
 		}
 		r.State, r.FinishedAt = kind.TaskRunStateSucceeded, s.now().Format(time.RFC3339)
 		if err != nil {
@@ -90,11 +90,11 @@ func (s *Service) wait(ctx context.Context, delay time.Duration) error {
 }
 
 // step carries out one step as the author is now.
-func (s *Service) step(ctx context.Context, taskID, serverID, authorID string, step kind.TaskStep) error {
+func (s *Service) step(ctx context.Context, run *ent.TaskRun, serverID, authorID string, step kind.TaskStep) error {
 	who, err := s.Accounts.Author(ctx, authorID)
 	if err != nil {
 		if code := fault.CodeOf(err); code == fault.Unauthenticated || code == fault.NotFound {
-			return errors.Join(err, s.orphan(ctx, taskID))
+			return errors.Join(err, s.orphan(ctx, run.TaskID))
 		}
 		return err
 	}
@@ -111,7 +111,7 @@ func (s *Service) step(ctx context.Context, taskID, serverID, authorID string, s
 	case kind.TaskActionCommand:
 		_, err = s.Servers.SendCommand(ctx, serverID, step.Payload)
 	case kind.TaskActionBackup:
-		err = fault.New(fault.Conflict, "This version makes no backups yet.")
+		err = s.Backups.Make(ctx, serverID, step.Payload, run.ID)
 	}
 	return err
 }

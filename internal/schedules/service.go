@@ -20,6 +20,12 @@ type Servers interface {
 	SendCommand(ctx context.Context, id, command string) (*ent.Server, error)
 }
 
+// Backups makes backups. backups.Service does.
+type Backups interface {
+	// Make makes a backup for a run and waits for its end.
+	Make(ctx context.Context, serverID, name, runID string) error
+}
+
 // Accounts says what an author may do.
 type Accounts interface {
 	// Author returns the viewer that an account is, or why it may do nothing any more.
@@ -30,6 +36,7 @@ type Accounts interface {
 type Config struct {
 	Client   *ent.Client
 	Servers  Servers
+	Backups  Backups
 	Accounts Accounts
 	Logger   *slog.Logger
 	// Now is the clock; time.Now when nil.

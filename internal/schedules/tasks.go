@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/catalyst-panel/catalyst/ent"
 	"github.com/catalyst-panel/catalyst/ent/scheduledtask"
@@ -217,12 +218,12 @@ func (s *Service) steps(ctx context.Context, serverID string, in []Step) ([]kind
 		payload := strings.TrimSpace(or(step.Payload, ""))
 		delay := or(step.Delay, 0)
 		switch {
-		case step.Action == kind.TaskActionBackup:
-			return nil, fault.Input(field+"action", "This version makes no backups yet.")
 		case step.Action == kind.TaskActionCommand && (payload == "" || len(payload) > maxCommand || strings.ContainsAny(payload, "\r\n\x00")):
 			return nil, fault.Input(field+"payload", "A COMMAND needs the command as its payload: one line of up to %d bytes.", maxCommand)
-		case step.Action != kind.TaskActionCommand && payload != "":
-			return nil, fault.Input(field+"payload", "Only a COMMAND has a payload.")
+		case step.Action == kind.TaskActionBackup && (len(payload) > maxName || strings.ContainsFunc(payload, unicode.IsControl)):
+			return nil, fault.Input(field+"payload", "The payload of a BACKUP is the backup's name: one line of up to %d bytes.", maxName)
+		case step.Action != kind.TaskActionCommand && step.Action != kind.TaskActionBackup && payload != "":
+			return nil, fault.Input(field+"payload", "Only a COMMAND and a BACKUP have a payload.")
 		case delay < 0 || delay > maxDelay:
 			return nil, fault.Input(field+"delay", "A step can be delayed by up to %d seconds.", maxDelay)
 		}

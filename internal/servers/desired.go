@@ -62,8 +62,11 @@ func (s *Service) wanted(ctx context.Context, where func(*sql.Selector)) ([]Want
 		}
 		out[i].Apply = &protocol.ApplyServerRequest{Spec: spec(sv, recipes.Of(sv)), Desired: &protocol.Desired{
 			Generation: uint64(sv.Generation), Power: powers[sv.Power], Run: uint64(sv.Run), CrashResets: uint64(sv.CrashResets),
-			Install: uint64(sv.Install),
+			Install: uint64(sv.Install), Restore: uint64(sv.Restore),
 		}}
+		if out[i].Apply.Spec.Restore, err = s.Backups.Restoration(ctx, sv); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -76,6 +79,9 @@ func (s *Service) Removed(ctx context.Context, nodeID, serverID string) error {
 		return fmt.Errorf("look for a deleted server: %w", err)
 	}
 	if ours {
+		if err := s.Backups.Forget(ctx, serverID); err != nil {
+			return err
+		}
 		if err := s.Console.Forget(ctx, serverID); err != nil {
 			return err
 		}

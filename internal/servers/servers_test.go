@@ -70,6 +70,18 @@ type world struct {
 	nodeID, templateID, userID string
 }
 
+// archives has no backups.
+type archives struct{}
+
+func (archives) Restoration(_ context.Context, sv *ent.Server) (*protocol.RestoreSpec, error) {
+	if sv.State != kind.ServerStateRestoring {
+		return nil, nil
+	}
+	return &protocol.RestoreSpec{BackupId: *sv.RestoreBackupID, Truncate: sv.RestoreTruncate}, nil
+}
+
+func (archives) Forget(context.Context, string) error { return nil }
+
 func newWorld(t *testing.T, s *store.Store) *world {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -89,6 +101,7 @@ func newWorld(t *testing.T, s *store.Store) *world {
 		Nodes:   nodes.New(nodes.Config{Client: s.Client, Bus: b, Logger: log}),
 		Console: w.console,
 		Files:   w.files,
+		Backups: archives{},
 	})
 	w.do(t, func(ctx context.Context, x *ent.Tx) {
 		w.userID = x.User.Create().SetEmail("a@example.com").SetUsername("a").SetUsernameKey("a").SetPasswordHash("-").SaveX(ctx).ID

@@ -64,6 +64,8 @@ type Config struct {
 	Nodes  Placement
 	// Console is where the programs' output is.
 	Console Console
+	// Backups knows how servers are restored.
+	Backups Backups
 	// Files write what an answer to a program's question needs.
 	Files  Files
 	Logger *slog.Logger

@@ -13,8 +13,7 @@ import (
 // without lists what an entity does not have, and why.
 var without = map[string]struct{ mutation, subscription string }{
 	"AuditLog":        {"entries are written by what happens and never changed", ""},
-	"Backup":          {"nothing makes one yet", ""},
-	"BackupStorage":   {"nothing is kept there yet", "changed by administrators alone, who read it anew"},
+	"BackupStorage":   {"", "changed by administrators alone, who read it anew"},
 	"EnrolmentToken":  {"", "it changes with its node"},
 	"Invite":          {"", "its server's accesses change when it is accepted"},
 	"Session":         {"", "the caller's own; it changes with every refresh"},

@@ -123,6 +123,13 @@ var operations = map[string]row{
 	"Mutation.updateWebhook": verb("Webhook"), "Mutation.deleteWebhook": verb("Webhook"), "Mutation.testWebhook": verb("Webhook"),
 	"Mutation.redeliverWebhook": {door: entity, id: "WebhookDelivery", arguments: input("deliveryId", "$id")},
 
+	"Mutation.createBackup": onServer("serverId", "$id"), "Mutation.setBackupPolicy": onServer("serverId", "$id", "backupKeep", 1),
+	"Mutation.updateBackup": verb("Backup"), "Mutation.deleteBackup": verb("Backup"), "Mutation.cancelBackup": verb("Backup"),
+	"Mutation.restoreBackup": verb("Backup"), "Mutation.createBackupDownload": verb("Backup"),
+	"Mutation.createBackupStorage": {door: area, arguments: input("name", "s", "type", "LOCAL")},
+	"Mutation.updateBackupStorage": verb("BackupStorage"), "Mutation.deleteBackupStorage": verb("BackupStorage"),
+	"Subscription.backupProgress": {door: entity, id: "Server", arguments: map[string]any{"serverId": "$id"}, sub: true},
+
 	"Mutation.createLocation": {door: area, arguments: input("name", "l")},
 	"Mutation.updateLocation": verb("Location"), "Mutation.deleteLocation": verb("Location"),
 	"Mutation.createNode": {door: area, arguments: input("name", "n", "locationId", "$Location", "publicAddress", "::1", "memoryLimit", 0, "cpuLimit", 0, "diskLimit", 0)},

@@ -29,6 +29,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/accounts"
 	"github.com/catalyst-panel/catalyst/internal/administration"
 	"github.com/catalyst-panel/catalyst/internal/alerts"
+	"github.com/catalyst-panel/catalyst/internal/backups"
 	"github.com/catalyst-panel/catalyst/internal/bus"
 	"github.com/catalyst-panel/catalyst/internal/changes"
 	"github.com/catalyst-panel/catalyst/internal/console"
@@ -72,6 +73,8 @@ type World struct {
 	// Log is what was logged, as JSON lines.
 	Log  *bytes.Buffer
 	disk disk
+
+	backups *backups.Service
 	// Shutdown does what the edge does when the process ends.
 	Shutdown context.CancelCauseFunc
 }
@@ -82,6 +85,14 @@ type offline struct{}
 func (offline) Dirty(context.Context, string, string) {}
 
 func (offline) Client(string) (protocol.AgentServiceClient, error) {
+	return nil, fault.New(fault.NodeOffline, "The node is offline.")
+}
+
+func (offline) Backups(string) (protocol.BackupServiceClient, error) {
+	return nil, fault.New(fault.NodeOffline, "The node is offline.")
+}
+
+func (offline) Send(string, *http.Request) (*http.Response, error) {
 	return nil, fault.New(fault.NodeOffline, "The node is offline.")
 }
 
@@ -126,10 +137,14 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 	t.Cleanup(w.Files.Close)
 	presenter := present.New(log)
 	streams := stream.NewRunner(presenter)
-	hosted := servers.New(servers.Config{
-		Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Console: w.Console, Logger: log,
+	w.backups = backups.New(backups.Config{
+		Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Addresses: w.Files, Secrets: secrets, Logger: log,
 	})
-	planned := schedules.New(context.WithoutCancel(t.Context()), schedules.Config{Client: s.Client, Servers: hosted, Accounts: w.Accounts, Logger: log})
+	hosted := servers.New(servers.Config{
+		Client: s.Client, Bus: b, Link: offline{}, Gate: keeper, Nodes: hosts, Console: w.Console, Backups: w.backups, Logger: log,
+	})
+	w.backups.Servers = hosted
+	planned := schedules.New(context.WithoutCancel(t.Context()), schedules.Config{Client: s.Client, Servers: hosted, Backups: w.backups, Accounts: w.Accounts, Logger: log})
 	t.Cleanup(planned.Close)
 	w.Schema = graph.NewSchema(graph.Config{
 		Admin: administration.New(administration.Config{
@@ -143,7 +158,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 		Client: s.Client, Accounts: w.Accounts, Nodes: hosts, Console: w.Console, Metrics: measured, Streams: streams,
 		Changes:   changes.NewFeed(s.Client, b, w.Accounts),
 		Templates: templates.New(templates.Config{Client: s.Client, Logger: log, HTTP: egress.Policy{}.Client(time.Second)}),
-		Servers:   hosted, Schedules: planned,
+		Servers:   hosted, Schedules: planned, Backups: w.backups,
 	})
 	c := handler.Config{
 		Schema: w.Schema, Accounts: w.Accounts, Presenter: presenter, Logger: log,
@@ -158,7 +173,7 @@ func On(t testing.TB, s *store.Store, change func(*handler.Config)) *World {
 
 // serve puts the handler on a server that can be told to shut down, as the edge does.
 func (w *World) serve(streams *stream.Runner) {
-	contents, err := filehttp.New(filehttp.Config{Files: w.Files, Logger: slog.New(slog.DiscardHandler)})
+	contents, err := filehttp.New(filehttp.Config{Files: w.Files, Backups: w.backups, Logger: slog.New(slog.DiscardHandler)})
 	w.Must(err)
 	base, shutdown := context.WithCancelCause(context.WithoutCancel(w.T.Context()))
 	w.Shutdown = shutdown

@@ -19,6 +19,7 @@ import (
 	"github.com/catalyst-panel/catalyst/internal/access"
 	"github.com/catalyst-panel/catalyst/internal/administration"
 	"github.com/catalyst-panel/catalyst/internal/alerts"
+	"github.com/catalyst-panel/catalyst/internal/backups"
 	"github.com/catalyst-panel/catalyst/internal/files"
 	"github.com/catalyst-panel/catalyst/internal/kind"
 	"github.com/catalyst-panel/catalyst/internal/metrics"
@@ -29,6 +30,9 @@ import (
 
 // region    ************************** generated!.gotpl **************************
 
+type BackupStorageResolver interface {
+	S3(ctx context.Context, obj *ent.BackupStorage) (*backups.S3, error)
+}
 type HostNodeResolver interface {
 	Metrics(ctx context.Context, obj *ent.Node, from *time.Time, to *time.Time, resolution *kind.MetricsResolution, maxPoints *int) ([]metrics.Point, error)
 	System(ctx context.Context, obj *ent.Node) (*model.NodeSystem, error)
@@ -5895,6 +5899,29 @@ func fieldContext_Backup_completedAt(_ context.Context, ec *executionContext, fi
 	return graphql.NewScalarFieldContext("Backup", field, false, false, "Time")
 }
 
+func _Backup_files(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Backup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Backup_files(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Files, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return marshalOInt2ᚖint64(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Backup_files(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Backup", field, false, false, "Int")
+}
+
 func _Backup_server(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Backup) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6301,6 +6328,38 @@ func _BackupStorage_isDefault(ctx context.Context, ec *executionContext, field g
 }
 func fieldContext_BackupStorage_isDefault(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BackupStorage", field, false, false, "Boolean")
+}
+
+func _BackupStorage_s3(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.BackupStorage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BackupStorage_s3(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BackupStorage().S3(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *backups.S3) graphql.Marshaler {
+			return marshalOBackupStorageS32ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋbackupsᚐS3(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_BackupStorage_s3(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BackupStorage",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_BackupStorageS3(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _BackupStorageConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.BackupStorageConnection) (ret graphql.Marshaler) {
@@ -11514,6 +11573,52 @@ func _Server_backupBytesLimit(ctx context.Context, ec *executionContext, field g
 }
 func fieldContext_Server_backupBytesLimit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Server", field, false, false, "Bytes")
+}
+
+func _Server_backupKeep(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Server_backupKeep(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BackupKeep, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Server_backupKeep(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Server", field, false, false, "Int")
+}
+
+func _Server_backupKeepDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Server_backupKeepDays(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BackupKeepDays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Server_backupKeepDays(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Server", field, false, false, "Int")
 }
 
 func _Server_suspended(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Server) (ret graphql.Marshaler) {
@@ -27883,6 +27988,11 @@ func _Backup(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "files":
+			out.Values[i] = _Backup_files(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "server":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -28019,33 +28129,39 @@ func _BackupStorage(ctx context.Context, ec *executionContext, sel ast.Selection
 		case "id":
 			out.Values[i] = _BackupStorage_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = _BackupStorage_createdAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "updatedAt":
 			out.Values[i] = _BackupStorage_updatedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = _BackupStorage_name(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "type":
 			out.Values[i] = _BackupStorage_type(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "isDefault":
 			out.Values[i] = _BackupStorage_isDefault(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "s3":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _BackupStorage_s3(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -29498,6 +29614,16 @@ func _Server(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			}
 		case "backupBytesLimit":
 			out.Values[i] = _Server_backupBytesLimit(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "backupKeep":
+			out.Values[i] = _Server_backupKeep(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "backupKeepDays":
+			out.Values[i] = _Server_backupKeepDays(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -33782,6 +33908,22 @@ func marshalOBackup2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐBackup
 		return graphql.Null
 	}
 	return _Backup(ctx, ec, sel, v)
+}
+
+func unmarshalOBackupCompression2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐBackupCompression(ctx context.Context, ec *executionContext, v any) (*kind.BackupCompression, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(kind.BackupCompression)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOBackupCompression2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋinternalᚋkindᚐBackupCompression(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *kind.BackupCompression) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func unmarshalOBackupOrder2ᚖgithubᚗcomᚋcatalystᚑpanelᚋcatalystᚋentᚐBackupOrder(ctx context.Context, ec *executionContext, v any) (*ent.BackupOrder, error) {

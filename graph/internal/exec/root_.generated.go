@@ -21,6 +21,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	BackupStorage() BackupStorageResolver
 	File() FileResolver
 	HostNode() HostNodeResolver
 	Mutation() MutationResolver
@@ -77,8 +78,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AuditLogWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputAuditLogWhereInput)),
 			graphql.NewInputUnmarshaler("BackupOrder", graphql.BindUnmarshaler(ec, unmarshalInputBackupOrder)),
 			graphql.NewInputUnmarshaler("BackupStorageOrder", graphql.BindUnmarshaler(ec, unmarshalInputBackupStorageOrder)),
+			graphql.NewInputUnmarshaler("BackupStorageS3Input", graphql.BindUnmarshaler(ec, unmarshalInputBackupStorageS3Input)),
 			graphql.NewInputUnmarshaler("BackupStorageWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupStorageWhereInput)),
 			graphql.NewInputUnmarshaler("BackupWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputBackupWhereInput)),
+			graphql.NewInputUnmarshaler("CancelBackupInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelBackupInput)),
 			graphql.NewInputUnmarshaler("CancelFileTransferInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelFileTransferInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
 			graphql.NewInputUnmarshaler("ChmodFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputChmodFilesInput)),
@@ -90,6 +93,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAlertRuleInput)),
 			graphql.NewInputUnmarshaler("CreateAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAllocationsInput)),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateApiKeyInput)),
+			graphql.NewInputUnmarshaler("CreateBackupDownloadInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateBackupDownloadInput)),
+			graphql.NewInputUnmarshaler("CreateBackupInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateBackupInput)),
+			graphql.NewInputUnmarshaler("CreateBackupStorageInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateBackupStorageInput)),
 			graphql.NewInputUnmarshaler("CreateDirectoryInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDirectoryInput)),
 			graphql.NewInputUnmarshaler("CreateDownloadInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDownloadInput)),
 			graphql.NewInputUnmarshaler("CreateEnrolmentTokenInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateEnrolmentTokenInput)),
@@ -109,6 +115,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAlertRuleInput)),
 			graphql.NewInputUnmarshaler("DeleteAllocationsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAllocationsInput)),
 			graphql.NewInputUnmarshaler("DeleteApiKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteApiKeyInput)),
+			graphql.NewInputUnmarshaler("DeleteBackupInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteBackupInput)),
+			graphql.NewInputUnmarshaler("DeleteBackupStorageInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteBackupStorageInput)),
 			graphql.NewInputUnmarshaler("DeleteFilesInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteFilesInput)),
 			graphql.NewInputUnmarshaler("DeleteInviteInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteInviteInput)),
 			graphql.NewInputUnmarshaler("DeleteLocationInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteLocationInput)),
@@ -154,6 +162,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ResolveAlertInput", graphql.BindUnmarshaler(ec, unmarshalInputResolveAlertInput)),
 			graphql.NewInputUnmarshaler("ResolveAlertsInput", graphql.BindUnmarshaler(ec, unmarshalInputResolveAlertsInput)),
 			graphql.NewInputUnmarshaler("RestartServerInput", graphql.BindUnmarshaler(ec, unmarshalInputRestartServerInput)),
+			graphql.NewInputUnmarshaler("RestoreBackupInput", graphql.BindUnmarshaler(ec, unmarshalInputRestoreBackupInput)),
 			graphql.NewInputUnmarshaler("RevokeServerAccessInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeServerAccessInput)),
 			graphql.NewInputUnmarshaler("RevokeSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeSessionInput)),
 			graphql.NewInputUnmarshaler("RoleOrder", graphql.BindUnmarshaler(ec, unmarshalInputRoleOrder)),
@@ -165,6 +174,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ServerWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputServerWhereInput)),
 			graphql.NewInputUnmarshaler("SessionOrder", graphql.BindUnmarshaler(ec, unmarshalInputSessionOrder)),
 			graphql.NewInputUnmarshaler("SessionWhereInput", graphql.BindUnmarshaler(ec, unmarshalInputSessionWhereInput)),
+			graphql.NewInputUnmarshaler("SetBackupPolicyInput", graphql.BindUnmarshaler(ec, unmarshalInputSetBackupPolicyInput)),
 			graphql.NewInputUnmarshaler("SetPrimaryAllocationInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPrimaryAllocationInput)),
 			graphql.NewInputUnmarshaler("SetUserRolesInput", graphql.BindUnmarshaler(ec, unmarshalInputSetUserRolesInput)),
 			graphql.NewInputUnmarshaler("SettingOrder", graphql.BindUnmarshaler(ec, unmarshalInputSettingOrder)),
@@ -194,6 +204,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UnsuspendServerInput", graphql.BindUnmarshaler(ec, unmarshalInputUnsuspendServerInput)),
 			graphql.NewInputUnmarshaler("UnsuspendUserInput", graphql.BindUnmarshaler(ec, unmarshalInputUnsuspendUserInput)),
 			graphql.NewInputUnmarshaler("UpdateAlertRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateAlertRuleInput)),
+			graphql.NewInputUnmarshaler("UpdateBackupInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateBackupInput)),
+			graphql.NewInputUnmarshaler("UpdateBackupStorageInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateBackupStorageInput)),
 			graphql.NewInputUnmarshaler("UpdateLocationInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateLocationInput)),
 			graphql.NewInputUnmarshaler("UpdateNodeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateNodeInput)),
 			graphql.NewInputUnmarshaler("UpdateProfileInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateProfileInput)),
@@ -1232,6 +1244,280 @@ extend type Mutation {
     "The storage."
     id: ID!
   ): BackupStorage
+}
+
+"How an S3-compatible store is reached."
+type BackupStorageS3 {
+  "Its address, without a path."
+  endpoint: String!
+  "The bucket."
+  bucket: String!
+  "The region; empty where there are none."
+  region: String!
+  "What the names of all archives begin with."
+  prefix: String!
+  "Whether the bucket's name is part of the path, and not of the host's name."
+  pathStyle: Boolean!
+}
+
+extend type BackupStorage {
+  "How it is reached, for those who have admin.read; null for a LOCAL one."
+  s3: BackupStorageS3
+}
+
+"What createBackup needs."
+input CreateBackupInput {
+  "The server."
+  serverId: ID!
+  "Name of the backup; made of the time when absent."
+  name: String
+  "Patterns of files that are left out, as in .gitignore, beside those of the file .catalystignore in the server's root."
+  ignore: [String!]
+  "Whether the backup is protected against deletion and retention; it is not when absent."
+  locked: Boolean
+  "How the archive is compressed; ZSTD when absent."
+  compression: BackupCompression
+  "Where the archive is kept; the default storage, or else the node's own disk, when absent."
+  storageId: ID
+}
+
+"Answer of createBackup."
+type CreateBackupPayload {
+  "The backup, which is being made: follow it by backupProgress."
+  backup: Backup!
+}
+
+"What updateBackup may change. A field that is absent stays as it is."
+input UpdateBackupInput {
+  "The backup."
+  id: ID!
+  "New name."
+  name: String
+  "Whether the backup is protected against deletion and retention."
+  locked: Boolean
+}
+
+"Answer of updateBackup."
+type UpdateBackupPayload {
+  "The backup."
+  backup: Backup!
+}
+
+"What deleteBackup needs."
+input DeleteBackupInput {
+  "The backup to delete."
+  id: ID!
+}
+
+"Answer of deleteBackup."
+type DeleteBackupPayload {
+  "The backup that was deleted."
+  deletedId: ID!
+}
+
+"What cancelBackup needs."
+input CancelBackupInput {
+  "The backup to cancel."
+  id: ID!
+}
+
+"Answer of cancelBackup."
+type CancelBackupPayload {
+  "The backup, which is CANCELLED as soon as its node has ended it."
+  backup: Backup!
+}
+
+"What restoreBackup needs."
+input RestoreBackupInput {
+  "The backup."
+  id: ID!
+  "Whether files go that the backup does not have; they stay when absent."
+  truncate: Boolean
+  "Files and directories that are restored, and nothing else; everything when absent."
+  paths: [String!]
+}
+
+"Answer of restoreBackup."
+type RestoreBackupPayload {
+  "The backup."
+  backup: Backup!
+  "The server, which is RESTORING."
+  server: Server!
+}
+
+"What createBackupDownload needs."
+input CreateBackupDownloadInput {
+  "The backup."
+  id: ID!
+}
+
+"Answer of createBackupDownload."
+type CreateBackupDownloadPayload {
+  "Address of the archive. It answers without credentials, with Range, and ends with the right to see the backup."
+  url: String!
+  "Until when a download can be begun."
+  expiresAt: Time!
+}
+
+"What setBackupPolicy may change. A field that is absent stays as it is, null lifts it."
+input SetBackupPolicyInput {
+  "The server."
+  serverId: ID!
+  "Number of backups that the server may have. Needs node.update."
+  backupLimit: Int
+  "Size that its backups may have together. Needs node.update."
+  backupBytesLimit: Bytes
+  "Number of backups that are kept: after a new one, the oldest that are not locked go."
+  backupKeep: Int
+  "Days for which backups are kept: after a new one, older ones that are not locked go."
+  backupKeepDays: Int
+}
+
+"Answer of setBackupPolicy."
+type SetBackupPolicyPayload {
+  "The server."
+  server: Server!
+}
+
+"How an S3-compatible store is reached."
+input BackupStorageS3Input {
+  "Its address, such as https://s3.example.com, which the panel and the nodes reach."
+  endpoint: String
+  "The bucket."
+  bucket: String
+  "The region; us-east-1 when absent."
+  region: String
+  "What the names of all archives begin with; nothing when absent."
+  prefix: String
+  "The access key. The panel keeps it and its secret encrypted, and gives them to nobody."
+  accessKey: String
+  "The secret of the access key."
+  secretKey: String
+  "Whether the bucket's name is part of the path, and not of the host's name; it is when absent."
+  pathStyle: Boolean
+}
+
+"What createBackupStorage needs."
+input CreateBackupStorageInput {
+  "Name of the storage."
+  name: String!
+  "LOCAL is each node's own disk."
+  type: StorageType!
+  "How it is reached, for S3: endpoint, bucket and keys at least."
+  s3: BackupStorageS3Input
+  "Whether backups that name no storage go there."
+  isDefault: Boolean
+}
+
+"Answer of createBackupStorage."
+type CreateBackupStoragePayload {
+  "The new storage."
+  backupStorage: BackupStorage!
+}
+
+"What updateBackupStorage may change. A field that is absent stays as it is."
+input UpdateBackupStorageInput {
+  "The storage."
+  id: ID!
+  "New name."
+  name: String
+  "How it is reached; what is absent stays as it is."
+  s3: BackupStorageS3Input
+  "Whether backups that name no storage go there."
+  isDefault: Boolean
+}
+
+"Answer of updateBackupStorage."
+type UpdateBackupStoragePayload {
+  "The storage."
+  backupStorage: BackupStorage!
+}
+
+"What deleteBackupStorage needs."
+input DeleteBackupStorageInput {
+  "The storage to remove."
+  id: ID!
+}
+
+"Answer of deleteBackupStorage."
+type DeleteBackupStoragePayload {
+  "The storage that was removed."
+  deletedId: ID!
+}
+
+"How far a backup, or a restoration from one, is."
+type BackupProgress {
+  "The backup."
+  backup: Backup!
+  "Whether a server is being restored from it, and not the backup made."
+  restoring: Boolean!
+  "State of the backup."
+  state: BackupState!
+  "Part of the work that is done, 0 to 1."
+  progress: Float!
+  "What is being done, or why it failed."
+  message: String!
+}
+
+extend type Mutation {
+  "Makes a backup of a server. Needs backup.create there."
+  createBackup(
+    "The new backup."
+    input: CreateBackupInput!
+  ): CreateBackupPayload!
+  "Renames, locks or unlocks a backup. Needs backup.create on its server, and to unlock it backup.delete."
+  updateBackup(
+    "What to change."
+    input: UpdateBackupInput!
+  ): UpdateBackupPayload!
+  "Deletes a backup that is not locked. Needs backup.delete on its server."
+  deleteBackup(
+    "Which backup."
+    input: DeleteBackupInput!
+  ): DeleteBackupPayload!
+  "Ends a backup that is being made. Needs backup.create on its server."
+  cancelBackup(
+    "Which backup."
+    input: CancelBackupInput!
+  ): CancelBackupPayload!
+  "Restores a server that is stopped from a backup, which is verified before the server's files are touched. Needs backup.restore there."
+  restoreBackup(
+    "Which backup, and how."
+    input: RestoreBackupInput!
+  ): RestoreBackupPayload!
+  "Makes an address at which a backup's archive can be downloaded. Needs backup.read on its server."
+  createBackupDownload(
+    "Which backup."
+    input: CreateBackupDownloadInput!
+  ): CreateBackupDownloadPayload!
+  "Says how many backups a server may have, and which are kept. Needs backup.delete there."
+  setBackupPolicy(
+    "What to change."
+    input: SetBackupPolicyInput!
+  ): SetBackupPolicyPayload!
+  "Makes a place where backups are kept, after it was tried. Needs admin.write."
+  createBackupStorage(
+    "The new storage."
+    input: CreateBackupStorageInput!
+  ): CreateBackupStoragePayload!
+  "Changes a place where backups are kept. Needs admin.write."
+  updateBackupStorage(
+    "What to change."
+    input: UpdateBackupStorageInput!
+  ): UpdateBackupStoragePayload!
+  "Removes a place where no backups are kept any more. Needs admin.write."
+  deleteBackupStorage(
+    "Which storage."
+    input: DeleteBackupStorageInput!
+  ): DeleteBackupStoragePayload!
+}
+
+extend type Subscription {
+  "How far the backups of a server, and restorations from them, are. Ends when the backups that are being made have ended; begins with the latest one. Needs backup.read there."
+  backupProgress(
+    "The server."
+    serverId: ID!
+  ): BackupProgress!
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/changed.graphql", Input: `# Code generated from the announced entities of ent/schema. DO NOT EDIT.
@@ -3581,6 +3867,10 @@ type Backup implements Node {
   When the backup was complete and verified.
   """
   completedAt: Time
+  """
+  Number of files, directories and links in the archive, once it is known.
+  """
+  files: Int
   """
   Server that was backed up.
   """
@@ -6287,13 +6577,21 @@ type Server implements Node {
   """
   consoleRateBytes: Bytes
   """
-  Number of backups that are kept; no limit when null.
+  Number of backups that the server may have; no limit when null.
   """
   backupLimit: Int
   """
-  Size of all backups together; no limit when null.
+  Size that all backups may have together; no limit when null.
   """
   backupBytesLimit: Bytes
+  """
+  Number of backups that are kept: after a new one, the oldest that are not locked go. All when null.
+  """
+  backupKeep: Int
+  """
+  Days for which backups are kept: after a new one, older ones that are not locked go. For ever when null.
+  """
+  backupKeepDays: Int
   """
   Whether an administrator has barred the server from running.
   """
@@ -13066,6 +13364,8 @@ func childFields_Backup(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Backup_error(ctx, ec, field)
 	case "completedAt":
 		return fieldContext_Backup_completedAt(ctx, ec, field)
+	case "files":
+		return fieldContext_Backup_files(ctx, ec, field)
 	case "server":
 		return fieldContext_Backup_server(ctx, ec, field)
 	case "storage":
@@ -13112,6 +13412,22 @@ func childFields_BackupEdge(ctx context.Context, ec *executionContext, field gra
 	return nil, fmt.Errorf("no field named %q was found under type BackupEdge", field.Name)
 }
 
+func childFields_BackupProgress(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "backup":
+		return fieldContext_BackupProgress_backup(ctx, ec, field)
+	case "restoring":
+		return fieldContext_BackupProgress_restoring(ctx, ec, field)
+	case "state":
+		return fieldContext_BackupProgress_state(ctx, ec, field)
+	case "progress":
+		return fieldContext_BackupProgress_progress(ctx, ec, field)
+	case "message":
+		return fieldContext_BackupProgress_message(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BackupProgress", field.Name)
+}
+
 func childFields_BackupStorage(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -13126,6 +13442,8 @@ func childFields_BackupStorage(ctx context.Context, ec *executionContext, field 
 		return fieldContext_BackupStorage_type(ctx, ec, field)
 	case "isDefault":
 		return fieldContext_BackupStorage_isDefault(ctx, ec, field)
+	case "s3":
+		return fieldContext_BackupStorage_s3(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BackupStorage", field.Name)
 }
@@ -13150,6 +13468,30 @@ func childFields_BackupStorageEdge(ctx context.Context, ec *executionContext, fi
 		return fieldContext_BackupStorageEdge_cursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BackupStorageEdge", field.Name)
+}
+
+func childFields_BackupStorageS3(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "endpoint":
+		return fieldContext_BackupStorageS3_endpoint(ctx, ec, field)
+	case "bucket":
+		return fieldContext_BackupStorageS3_bucket(ctx, ec, field)
+	case "region":
+		return fieldContext_BackupStorageS3_region(ctx, ec, field)
+	case "prefix":
+		return fieldContext_BackupStorageS3_prefix(ctx, ec, field)
+	case "pathStyle":
+		return fieldContext_BackupStorageS3_pathStyle(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BackupStorageS3", field.Name)
+}
+
+func childFields_CancelBackupPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "backup":
+		return fieldContext_CancelBackupPayload_backup(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelBackupPayload", field.Name)
 }
 
 func childFields_CancelFileTransferPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13290,6 +13632,32 @@ func childFields_CreateApiKeyPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_CreateApiKeyPayload_key(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateApiKeyPayload", field.Name)
+}
+
+func childFields_CreateBackupDownloadPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "url":
+		return fieldContext_CreateBackupDownloadPayload_url(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_CreateBackupDownloadPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateBackupDownloadPayload", field.Name)
+}
+
+func childFields_CreateBackupPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "backup":
+		return fieldContext_CreateBackupPayload_backup(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateBackupPayload", field.Name)
+}
+
+func childFields_CreateBackupStoragePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "backupStorage":
+		return fieldContext_CreateBackupStoragePayload_backupStorage(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateBackupStoragePayload", field.Name)
 }
 
 func childFields_CreateDirectoryPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13466,6 +13834,22 @@ func childFields_DeleteApiKeyPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_DeleteApiKeyPayload_deletedId(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteApiKeyPayload", field.Name)
+}
+
+func childFields_DeleteBackupPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return fieldContext_DeleteBackupPayload_deletedId(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteBackupPayload", field.Name)
+}
+
+func childFields_DeleteBackupStoragePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return fieldContext_DeleteBackupStoragePayload_deletedId(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteBackupStoragePayload", field.Name)
 }
 
 func childFields_DeleteFilesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -14318,6 +14702,16 @@ func childFields_RestartServerPayload(ctx context.Context, ec *executionContext,
 	return nil, fmt.Errorf("no field named %q was found under type RestartServerPayload", field.Name)
 }
 
+func childFields_RestoreBackupPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "backup":
+		return fieldContext_RestoreBackupPayload_backup(ctx, ec, field)
+	case "server":
+		return fieldContext_RestoreBackupPayload_server(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RestoreBackupPayload", field.Name)
+}
+
 func childFields_RevokeServerAccessPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "deletedId":
@@ -14442,6 +14836,10 @@ func childFields_Server(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Server_backupLimit(ctx, ec, field)
 	case "backupBytesLimit":
 		return fieldContext_Server_backupBytesLimit(ctx, ec, field)
+	case "backupKeep":
+		return fieldContext_Server_backupKeep(ctx, ec, field)
+	case "backupKeepDays":
+		return fieldContext_Server_backupKeepDays(ctx, ec, field)
 	case "suspended":
 		return fieldContext_Server_suspended(ctx, ec, field)
 	case "pendingRestart":
@@ -14704,6 +15102,14 @@ func childFields_SessionEdge(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_SessionEdge_cursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SessionEdge", field.Name)
+}
+
+func childFields_SetBackupPolicyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "server":
+		return fieldContext_SetBackupPolicyPayload_server(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetBackupPolicyPayload", field.Name)
 }
 
 func childFields_SetPrimaryAllocationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15318,6 +15724,22 @@ func childFields_UpdateAlertRulePayload(ctx context.Context, ec *executionContex
 		return fieldContext_UpdateAlertRulePayload_alertRule(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateAlertRulePayload", field.Name)
+}
+
+func childFields_UpdateBackupPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "backup":
+		return fieldContext_UpdateBackupPayload_backup(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateBackupPayload", field.Name)
+}
+
+func childFields_UpdateBackupStoragePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "backupStorage":
+		return fieldContext_UpdateBackupStoragePayload_backupStorage(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateBackupStoragePayload", field.Name)
 }
 
 func childFields_UpdateLocationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
