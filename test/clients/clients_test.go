@@ -95,22 +95,24 @@ func (w *world) play(t *testing.T) {
 	})
 }
 
-// TestClients runs each of the JavaScript files against one panel, and the last one against one that restarts.
+// TestClients runs each of the JavaScript files against one panel, and the last ones against one that restarts.
 func TestClients(t *testing.T) {
 	install(t)
 	w := newWorld(t)
 	for _, name := range []string{"audits", "ws", "sse", "apollo", "urql"} {
 		t.Run(name, func(t *testing.T) { w.node(t, name, nil) })
 	}
-	t.Run("restart", func(t *testing.T) {
-		w.node(t, "restart", func(line string) {
-			if line != "restart now" {
-				return
-			}
-			w.panel.Terminate() // which fails unless the code is 0 within 10 s
-			w.start(t)
+	for _, name := range []string{"restart", "tus"} {
+		t.Run(name, func(t *testing.T) {
+			w.node(t, name, func(line string) {
+				if line != "restart now" {
+					return
+				}
+				w.panel.Terminate() // which fails unless the code is 0 within 10 s
+				w.start(t)
+			})
 		})
-	})
+	}
 }
 
 // TestSchemaTools runs the tools that read the schema: linter, type generator, Relay's compiler.
