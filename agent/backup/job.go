@@ -120,7 +120,7 @@ func (j *job) run() {
 	case protocol.BackupStage_BACKUP_STAGE_CANCELLED:
 		j.say("Backup cancelled")
 	default:
-		j.say("Backup failed: "+end.GetError())
+		j.say("Backup failed: " + end.GetError())
 	}
 	if err := j.save(func(n *note) { n.state, n.told = end, false }); err != nil {
 		// It is begun anew by the next agent; this one goes by what it knows.

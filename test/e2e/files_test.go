@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,7 +112,8 @@ func (u *resumable) ask(t *testing.T) error {
 func (u *resumable) send(t *testing.T, most int, midway func()) {
 	t.Helper()
 	part := u.content[u.offset:]
-	var body io.Reader = &stopping{from: bytes.NewReader(part), left: most, midway: midway}
+	stops := &stopping{from: bytes.NewReader(part), left: most, midway: midway}
+	var body io.Reader = stops
 	if midway == nil && most >= len(part) {
 		body = bytes.NewReader(part)
 	}
@@ -126,6 +128,7 @@ func (u *resumable) send(t *testing.T, most int, midway func()) {
 	if answer, err := http.DefaultClient.Do(r); err == nil { // it was meant to break off
 		_ = answer.Body.Close()
 	}
+	stops.stop() // it may have been refused before the middle: the one before is still being written
 }
 
 // stopping is a body that breaks off.
@@ -133,14 +136,21 @@ type stopping struct {
 	from   io.Reader
 	left   int
 	midway func()
+	once   sync.Once
+}
+
+// stop does what is to be done midway, once.
+func (s *stopping) stop() {
+	s.once.Do(func() {
+		if s.midway != nil {
+			s.midway()
+		}
+	})
 }
 
 func (s *stopping) Read(b []byte) (int, error) {
 	if s.left == 0 {
-		if s.midway != nil {
-			s.midway()
-			s.midway = nil
-		}
+		s.stop()
 		return 0, errors.New("cut off")
 	}
 	n, err := s.from.Read(b[:min(len(b), s.left)])
