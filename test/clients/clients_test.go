@@ -103,13 +103,13 @@ func TestClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) { w.node(t, name, nil) })
 	}
 	for _, name := range []string{"restart", "tus"} {
-		t.Run(name, func(t *testing.T) {
-			w.node(t, name, func(line string) {
+		t.Run(name, func(st *testing.T) {
+			w.node(st, name, func(line string) {
 				if line != "restart now" {
 					return
 				}
 				w.panel.Terminate() // which fails unless the code is 0 within 10 s
-				w.start(t)
+				w.start(t)          // it outlives the part of the test that has asked for it
 			})
 		})
 	}
