@@ -28,6 +28,8 @@ type client struct {
 	server *Server
 	conn   *idleConn
 	remote netip.Addr
+	// discarding are those who refuse what a client asks for besides; they end with the connection.
+	discarding sync.WaitGroup
 }
 
 // serve lets the client in and serves its sessions.
@@ -40,7 +42,9 @@ func (c *client) serve(ctx context.Context) {
 	if err != nil {
 		return // scanners and wrong passwords; the backend has recorded what matters
 	}
+	defer c.discarding.Wait()
 	defer func() { _ = conn.Close() }()
+	c.discarding.Go(func() { ssh.DiscardRequests(requests) }) // no forwarding
 	c.conn.begin()
 	identity, ok := conn.Permissions.ExtraData[identityKey{}].(Identity)
 	if !ok {
@@ -58,7 +62,6 @@ func (c *client) serve(ctx context.Context) {
 		return
 	}
 	defer end()
-	go ssh.DiscardRequests(requests) // no forwarding; it ends with the connection
 	c.accept(ctx, channels, identity)
 }
 
@@ -159,7 +162,7 @@ func (c *client) session(ctx context.Context, channel ssh.Channel, requests <-ch
 	for r := range requests {
 		if wantsSFTP(r) {
 			_ = r.Reply(true, nil)
-			go ssh.DiscardRequests(requests) // it ends with the channel
+			c.discarding.Go(func() { ssh.DiscardRequests(requests) })
 			c.transfer(ctx, channel, identity)
 			return
 		}

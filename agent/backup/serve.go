@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -125,22 +124,9 @@ func (s *Service) archive(w http.ResponseWriter, r *http.Request) {
 
 // refuse answers an error as the contents of files do.
 func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	code, message, status := fault.Internal, "The node could not do it: its agent's log says why.", http.StatusInternalServerError
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		code, message = f.Code, f.Message
-	} else {
+	if !protocol.Refuse(w, err) {
 		s.keeper.config.Logger.LogAttrs(r.Context(), slog.LevelError, "an archive is not sent", slog.Any("error", err))
 	}
-	switch code {
-	case fault.NotFound:
-		status = http.StatusNotFound
-	case fault.BadUserInput:
-		status = http.StatusBadRequest
-	default:
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(protocol.ErrorResponse{Code: string(code), Message: message}) // who has gone does not read it
 }
 
 // fail turns an error into one of the wire. A fault keeps its sentence; anything else is logged here and told without

@@ -2,7 +2,6 @@ package fileserver
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -92,17 +91,10 @@ func (s *Service) open(r *http.Request) (*files.Tree, protocol.Content, error) {
 
 // refuse answers an error. A fault keeps its sentence; anything else is logged here and told without details.
 func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		if r.Context().Err() == nil && !errors.Is(err, context.Canceled) {
-			s.config.Logger.LogAttrs(r.Context(), slog.LevelError, "work with files failed", slog.Any("error", err))
-		}
-		f = fault.New(fault.Internal, "The node could not do it: its agent's log says why.")
-	}
 	for _, name := range []string{"ETag", "Last-Modified", "Content-Range", "Accept-Ranges"} {
 		w.Header().Del(name)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(protocol.HTTPStatus(f.Code))
-	_ = json.NewEncoder(w).Encode(protocol.ErrorResponse{Code: string(f.Code), Message: f.Message}) // as above
+	if !protocol.Refuse(w, err) && r.Context().Err() == nil && !errors.Is(err, context.Canceled) {
+		s.config.Logger.LogAttrs(r.Context(), slog.LevelError, "work with files failed", slog.Any("error", err))
+	}
 }

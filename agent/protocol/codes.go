@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
 
 	"connectrpc.com/connect"
@@ -40,4 +42,17 @@ func HTTPStatus(code fault.Code) int {
 		return status
 	}
 	return http.StatusInternalServerError
+}
+
+// Refuse answers a request for bytes with an error instead, as a fault. It reports whether the error was one: what is none is for
+// the agent's log, and the panel is told no more than that.
+func Refuse(w http.ResponseWriter, err error) (told bool) {
+	f, told := errors.AsType[*fault.Error](err)
+	if !told {
+		f = fault.New(fault.Internal, "The node could not do it: its agent's log says why.")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(HTTPStatus(f.Code))
+	_ = json.NewEncoder(w).Encode(ErrorResponse{Code: string(f.Code), Message: f.Message}) // who has gone does not hear of it
+	return told
 }

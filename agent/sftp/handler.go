@@ -2,8 +2,6 @@ package sftp
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -39,11 +37,15 @@ func (h *Handler) Register(mux *http.ServeMux) { mux.Handle("POST "+protocol.SFT
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked, err := protocol.ParseSFTPSession(r.URL.RawQuery)
 	var tree *files.Tree
-	if err == nil {
+	if err != nil {
+		err = fault.New(fault.BadUserInput, "The session of SFTP cannot begin: %s.", err)
+	} else {
 		tree, err = h.config.Files.Tree(asked.ServerID)
 	}
 	if err != nil {
-		h.refuse(w, err)
+		if !protocol.Refuse(w, err) {
+			h.config.Logger.LogAttrs(r.Context(), slog.LevelError, "a session of SFTP cannot begin", slog.Any("error", err))
+		}
 		return
 	}
 	defer tree.Close() //nolint:errcheck // nothing is left to be written
@@ -62,16 +64,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.config.Logger.LogAttrs(r.Context(), slog.LevelInfo, "a session of SFTP was broken off",
 			slog.String("server_id", asked.ServerID), slog.Any("error", err))
 	}
-}
-
-func (h *Handler) refuse(w http.ResponseWriter, err error) {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		f = fault.New(fault.BadUserInput, "The session of SFTP cannot begin: %s.", err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(protocol.HTTPStatus(f.Code))
-	_ = json.NewEncoder(w).Encode(protocol.ErrorResponse{Code: string(f.Code), Message: f.Message}) // who has gone does not hear of it
 }
 
 // tell reports what a session has changed, to the panel and on the console.

@@ -36,31 +36,16 @@ func (s *Service) SFTPPassword(ctx context.Context, username, password string) (
 	if token.IsOpaque(token.PrefixAPIKey, password) {
 		return s.sftpAPIKey(ctx, username, password)
 	}
-	row, err := s.byLogin(ctx, username)
+	row, err := s.byPassword(ctx, actionSFTP, username, password)
 	if err != nil {
 		return nil, err
-	}
-	account, hash := usernameKey(username), ""
-	if row != nil {
-		account, hash = row.ID, row.PasswordHash
-	}
-	if err := s.limit(ctx, checkLogin, account); err != nil {
-		return nil, err
-	}
-	good, err := s.passwords.matches(ctx, hash, password)
-	if err != nil {
-		return nil, err
-	}
-	if !good {
-		s.recordSFTP(ctx, row, kind.AuditOutcomeFailed, "wrong password")
-		return nil, wrongLogin()
 	}
 	switch {
 	case row.Suspended:
-		s.recordSFTP(ctx, row, kind.AuditOutcomeRefused, "suspended")
+		s.recordLogin(ctx, actionSFTP, row, kind.AuditOutcomeRefused, "suspended")
 		return nil, wrongLogin()
 	case row.TotpEnabled:
-		s.recordSFTP(ctx, row, kind.AuditOutcomeRefused, "the account has a second factor: a key or a token of createSftpToken is needed")
+		s.recordLogin(ctx, actionSFTP, row, kind.AuditOutcomeRefused, "the account has a second factor: a key or a token of createSftpToken is needed")
 		return nil, wrongLogin()
 	}
 	return &Proof{user: row}, nil
@@ -103,8 +88,8 @@ func (s *Service) OpenSFTP(ctx context.Context, p *Proof) (context.Context, func
 	}
 	var out *Credentials
 	var sessionID string
-	e := loginEntry(p.user)
-	e.Action, e.Details = "sftp.login", map[string]any{"method": p.method()}
+	e := loginEntry(actionSFTP, p.user)
+	e.Details = map[string]any{"method": p.method()}
 	err := s.do(ctx, e, func(ctx context.Context, u unit) error {
 		now, err := u.User.Get(s.asSystem(ctx, "open a session of SFTP"), p.user.ID)
 		if err != nil {
@@ -170,11 +155,4 @@ func (s *Service) sshKeyStands(ctx context.Context, v *viewer.Viewer) error {
 		return ended()
 	}
 	return nil
-}
-
-// recordSFTP records a sign-in that did not succeed.
-func (s *Service) recordSFTP(ctx context.Context, row *ent.User, outcome kind.AuditOutcome, reason string) {
-	e := loginEntry(row)
-	e.Action, e.Outcome, e.Details = "sftp.login", outcome, map[string]any{"reason": reason}
-	s.recordApart(ctx, e)
 }

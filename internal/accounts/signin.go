@@ -21,6 +21,8 @@ const (
 	AccessTokenAge = 15 * time.Minute
 	// RefreshTokenAge is how long a sign-in lives after its last use.
 	RefreshTokenAge = 30 * 24 * time.Hour
+	// actionLogin and actionSFTP are what sign-ins are on record as.
+	actionLogin, actionSFTP = "user.login", "sftp.login"
 )
 
 // Credentials is what somebody who has signed in gets.
@@ -87,30 +89,40 @@ type LoginInput struct {
 // RATE_LIMITED after too many tries; FORBIDDEN for a suspended account; BAD_USER_INPUT for the field totp when the
 // second factor is missing.
 func (s *Service) Login(ctx context.Context, in LoginInput) (*Credentials, error) {
-	row, err := s.byLogin(ctx, in.Login)
+	row, err := s.byPassword(ctx, actionLogin, in.Login, in.Password)
 	if err != nil {
 		return nil, err
 	}
-	account, hash := usernameKey(in.Login), ""
+	if row.Suspended {
+		s.recordLogin(ctx, actionLogin, row, kind.AuditOutcomeRefused, "suspended")
+		return nil, fault.New(fault.Forbidden, "This account is suspended. Ask an administrator.")
+	}
+	return s.admit(ctx, row, in.TOTP)
+}
+
+// byPassword returns the account with a login and a password, whether or not it may sign in. The action is what a wrong one is
+// recorded as.
+func (s *Service) byPassword(ctx context.Context, action, login, password string) (*ent.User, error) {
+	row, err := s.byLogin(ctx, login)
+	if err != nil {
+		return nil, err
+	}
+	account, hash := usernameKey(login), ""
 	if row != nil {
 		account, hash = row.ID, row.PasswordHash
 	}
 	if err := s.limit(ctx, checkLogin, account); err != nil {
 		return nil, err
 	}
-	good, err := s.passwords.matches(ctx, hash, in.Password)
+	good, err := s.passwords.matches(ctx, hash, password)
 	if err != nil {
 		return nil, err
 	}
 	if !good {
-		s.recordLogin(ctx, row, kind.AuditOutcomeFailed, "wrong password")
+		s.recordLogin(ctx, action, row, kind.AuditOutcomeFailed, "wrong password")
 		return nil, wrongLogin()
 	}
-	if row.Suspended {
-		s.recordLogin(ctx, row, kind.AuditOutcomeRefused, "suspended")
-		return nil, fault.New(fault.Forbidden, "This account is suspended. Ask an administrator.")
-	}
-	return s.admit(ctx, row, in.TOTP)
+	return row, nil
 }
 
 // admit checks the second factor and opens the session of an account whose password was right.
@@ -118,12 +130,12 @@ func (s *Service) admit(ctx context.Context, row *ent.User, code *string) (*Cred
 	shown, err := s.checkTOTP(row, code)
 	if err != nil {
 		if fault.CodeOf(err) == fault.Unauthenticated {
-			s.recordLogin(ctx, row, kind.AuditOutcomeFailed, "wrong code")
+			s.recordLogin(ctx, actionLogin, row, kind.AuditOutcomeFailed, "wrong code")
 		}
 		return nil, err
 	}
 	var out *Credentials
-	e := loginEntry(row)
+	e := loginEntry(actionLogin, row)
 	err = s.do(ctx, e, func(ctx context.Context, u unit) error {
 		// Nothing that was looked at may have changed meanwhile: neither the password, nor the second factor, nor
 		// another sign-in with the same code.
@@ -152,7 +164,7 @@ func (s *Service) admit(ctx context.Context, row *ent.User, code *string) (*Cred
 	})
 	if err != nil {
 		if shown.recovery != "" && fault.CodeOf(err) == fault.Unauthenticated {
-			s.recordLogin(ctx, row, kind.AuditOutcomeFailed, "wrong recovery code")
+			s.recordLogin(ctx, actionLogin, row, kind.AuditOutcomeFailed, "wrong recovery code")
 		}
 		return nil, err
 	}
@@ -177,14 +189,14 @@ func (s *Service) byLogin(ctx context.Context, login string) (*ent.User, error) 
 
 // recordLogin records a sign-in that did not succeed. What was typed as the login of no account is not kept: it may
 // well be a password.
-func (s *Service) recordLogin(ctx context.Context, row *ent.User, outcome kind.AuditOutcome, reason string) {
-	e := loginEntry(row)
+func (s *Service) recordLogin(ctx context.Context, action string, row *ent.User, outcome kind.AuditOutcome, reason string) {
+	e := loginEntry(action, row)
 	e.Outcome, e.Details = outcome, map[string]any{"reason": reason}
 	s.recordApart(ctx, e)
 }
 
-func loginEntry(row *ent.User) audit.Entry {
-	e := audit.Entry{Action: "user.login", TargetType: "User"}
+func loginEntry(action string, row *ent.User) audit.Entry {
+	e := audit.Entry{Action: action, TargetType: "User"}
 	if row != nil {
 		e.TargetID, e.ActorID, e.ActorName = row.ID, row.ID, row.Username
 	}
